@@ -1,0 +1,182 @@
+"""The frozen records that pass between the rooms of the house.
+
+Everything is a `Record`: immutable, keyword-only, and unknown keys are refused when decoding, so that a mistyped
+`mni = 0.9` is an error and never an absent threshold.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Message = dict[str, str]
+"""One chat message: {"role": "system" | "user" | "assistant", "content": text}."""
+
+Status = Literal["ok", "unparseable", "refused", "truncated", "timeout", "missing"]
+"""What became of one item. Everything but "ok" is a wrong answer; nothing vanishes."""
+
+FindingStatus = Literal["pass", "fail", "inconclusive", "insufficient"]
+Verdict = Literal["open", "closed", "undecided"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every value type."""
+
+
+class Problem(Record):
+    """One fault of one authored file. Prints as `path:line:column: CODE message` (absent parts left out)."""
+
+    path: str
+    message: str
+    code: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        place = self.path
+        if self.line:
+            place += f":{self.line}"
+            if self.column:
+                place += f":{self.column}"
+        return f"{place}: {self.code} {self.message}"
+
+
+class Entity(Record):
+    """A labelled piece of text; offsets are optional, since language models cannot count characters."""
+
+    label: str
+    text: str
+    start: int | None = None
+    end: int | None = None
+
+
+class GoldItem(Record):
+    """One line of a gold set.
+
+    `unit` is the independent sampling unit (member, case, document): items of one unit are not independent evidence.
+    """
+
+    id: str
+    input: str | dict[str, Any]
+    expected: Any
+    unit: str
+    tags: tuple[str, ...] = ()
+
+
+class Answer(Record):
+    """One gold item with what the model made of it. `parsed` is None unless `status` is "ok"."""
+
+    id: str
+    unit: str
+    tags: tuple[str, ...]
+    input: str | dict[str, Any]
+    expected: Any
+    text: str
+    parsed: Any
+    status: Status
+    correct: bool
+
+    def __repr__(self) -> str:  # pytest prints values on failure; clinical text must not reach a log
+        return f"<Answer {self.id} {self.status}>"
+
+
+class Bar(Record):
+    """One row of gate.toml: exactly one of `min`, `max`, `all`."""
+
+    min: float | None = None
+    max: float | None = None
+    all: bool | None = None
+    judge: str | None = None
+
+
+class ModelSpec(Record):
+    """One `[models.NAME]` table of evalgate.toml."""
+
+    server: Literal["llamacpp", "transformers", "vllm", "endpoint"]
+    artifact: str | None = None
+    base: str | None = None
+    args: tuple[str, ...] = ()
+    licence: str | None = None
+    url: str | None = None
+    name: str | None = None
+    family: str | None = None
+    api_key_env: str | None = None
+    concurrency: int | None = None
+    timeout_s: float = 300.0
+    patience_s: float = 60.0
+
+
+class Sampling(Record):
+    """What a suite asks for: temperature >= 0, max_tokens per answer, seed, stop strings."""
+
+    temperature: float = 0.0
+    max_tokens: int = 512
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+class Try(Record):
+    """One failed attempt at one item: what went wrong, after how many seconds."""
+
+    error: str
+    seconds: float
+
+
+class Reply(Record):
+    """What the server said about one item, with every attempt that preceded it.
+
+    `finish` is the server's finish reason, or "timeout" when every attempt ran into the deadline (text is then "").
+    """
+
+    text: str
+    finish: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float = 0.0
+    tries: tuple[Try, ...] = ()
+
+
+class ModelIdentity(Record):
+    """Which model answered: digest of the served bytes, or (endpoint) of url + name + family, then unverified."""
+
+    name: str
+    digest: str
+    server: str
+    version: str
+    args: tuple[str, ...] = ()
+    verified: bool = True
+
+
+class Finding(Record):
+    """What one threshold's test found. Numbers are full precision; renderers round lower ends down, upper ends up."""
+
+    suite: str
+    test: str
+    status: FindingStatus
+    estimate: float | None
+    low: float | None
+    high: float | None
+    units: int
+    items: int
+    unscored: int
+    threshold: dict[str, float | bool]
+    method: str
+    alpha: float
+    needed: int | None = None
+    reason: str = ""
+
+
+class Decision(Record):
+    """The one object that every output renders. See DESIGN: schema evalgate.decision/1."""
+
+    decision: Verdict
+    exit: int
+    reasons: tuple[str, ...]
+    model: dict[str, str]
+    plan: str
+    findings: tuple[Finding, ...]
+    attempt: int | None = None
+    certificate: str | None = None
+    retry: bool = False
+    integrity: tuple[str, ...] = ()
