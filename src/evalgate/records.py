@@ -24,7 +24,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of every value type."""
 
 
-class Problem(Record):
+class Problem(Record, kw_only=True):
     """One fault of one authored file. Prints as `path:line:column: CODE message` (absent parts left out)."""
 
     path: str
@@ -42,7 +42,7 @@ class Problem(Record):
         return f"{place}: {self.code} {self.message}"
 
 
-class Entity(Record):
+class Entity(Record, kw_only=True):
     """A labelled piece of text; offsets are optional, since language models cannot count characters."""
 
     label: str
@@ -51,7 +51,7 @@ class Entity(Record):
     end: int | None = None
 
 
-class GoldItem(Record):
+class GoldItem(Record, kw_only=True):
     """One line of a gold set.
 
     `unit` is the independent sampling unit (member, case, document): items of one unit are not independent evidence.
@@ -64,7 +64,7 @@ class GoldItem(Record):
     tags: tuple[str, ...] = ()
 
 
-class Answer(Record):
+class Answer(Record, kw_only=True):
     """One gold item with what the model made of it. `parsed` is None unless `status` is "ok"."""
 
     id: str
@@ -81,7 +81,7 @@ class Answer(Record):
         return f"<Answer {self.id} {self.status}>"
 
 
-class Bar(Record):
+class Bar(Record, kw_only=True):
     """One row of gate.toml: exactly one of `min`, `max`, `all`."""
 
     min: float | None = None
@@ -90,7 +90,7 @@ class Bar(Record):
     judge: str | None = None
 
 
-class ModelSpec(Record):
+class ModelSpec(Record, kw_only=True):
     """One `[models.NAME]` table of evalgate.toml."""
 
     server: Literal["llamacpp", "transformers", "vllm", "endpoint"]
@@ -107,7 +107,7 @@ class ModelSpec(Record):
     patience_s: float = 60.0
 
 
-class Sampling(Record):
+class Sampling(Record, kw_only=True):
     """What a suite asks for: temperature >= 0, max_tokens per answer, seed, stop strings."""
 
     temperature: float = 0.0
@@ -116,14 +116,14 @@ class Sampling(Record):
     stop: tuple[str, ...] = ()
 
 
-class Try(Record):
+class Try(Record, kw_only=True):
     """One failed attempt at one item: what went wrong, after how many seconds."""
 
     error: str
     seconds: float
 
 
-class Reply(Record):
+class Reply(Record, kw_only=True):
     """What the server said about one item, with every attempt that preceded it.
 
     `finish` is the server's finish reason, or "timeout" when every attempt ran into the deadline (text is then "").
@@ -137,7 +137,7 @@ class Reply(Record):
     tries: tuple[Try, ...] = ()
 
 
-class ModelIdentity(Record):
+class ModelIdentity(Record, kw_only=True):
     """Which model answered: digest of the served bytes, or (endpoint) of url + name + family, then unverified."""
 
     name: str
@@ -148,7 +148,7 @@ class ModelIdentity(Record):
     verified: bool = True
 
 
-class Finding(Record):
+class Finding(Record, kw_only=True):
     """What one threshold's test found. Numbers are full precision; renderers round lower ends down, upper ends up."""
 
     suite: str
@@ -167,7 +167,7 @@ class Finding(Record):
     reason: str = ""
 
 
-class Decision(Record):
+class Decision(Record, kw_only=True):
     """The one object that every output renders. See DESIGN: schema evalgate.decision/1."""
 
     decision: Verdict

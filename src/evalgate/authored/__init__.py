@@ -1,1 +1,43 @@
+"""Files that people write, loaded into frozen records; every problem of a file is found at once.
 
+    problems = Problems()
+    gate = load_gate(root / "gate.toml", root, problems)
+    gold = load_gold(root / "goldsets/claim_entities.jsonl", root, problems)
+    problems.raise_if_any()          # FileProblems, exit 2
+
+A loader returns None when its file has a problem. docs/files.md describes the files.
+"""
+
+from evalgate.authored.card import Card, card_path, load_card
+from evalgate.authored.codes import explain, known_codes
+from evalgate.authored.feasible import check as check_feasible
+from evalgate.authored.gate_toml import GateFile, GateSettings, load_gate
+from evalgate.authored.gold import GoldSet, id_hash, load_gold
+from evalgate.authored.problems import Problems, nearest, relative
+from evalgate.authored.prompt import Prompt, load_prompt
+from evalgate.authored.settings import Settings, find_project, load_settings
+
+__all__ = [
+    "Card",
+    "GateFile",
+    "GateSettings",
+    "GoldSet",
+    "Problems",
+    "Prompt",
+    "Settings",
+    "card_path",
+    "check_feasible",
+    "explain",
+    "find_project",
+    "id_hash",
+    "known_codes",
+    "load_card",
+    "load_gate",
+    "load_gold",
+    "load_prompt",
+    "load_settings",
+    "relative",
+    "suggestion",
+    "nearest",
+    "relative",
+]

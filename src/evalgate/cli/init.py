@@ -1,0 +1,22 @@
+"""`evalgate init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalgate.cli.common import verbose_option
+
+
+@click.command()
+@click.argument("directory", default="evalgate-starter", type=click.Path(path_type=Path))
+@verbose_option
+def init(directory: Path, *, verbose: bool) -> None:
+    """Write a small complete project into DIRECTORY (new or empty): two suites of 60 units, thresholds, one model."""
+    del verbose
+    from evalgate.starter import write_project
+
+    files = write_project(directory)
+    click.echo(f"wrote {len(files)} files under {directory}")
+    click.echo(f"next: cd {directory} && evalgate models import && evalgate gate check")

@@ -1,0 +1,45 @@
+"""The plan: the digest of everything that decides, fixed before the first question. Seeds come from it."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import metadata
+
+from evalgate import digest
+from evalgate.records import ModelSpec
+from evalgate.suite import Project
+
+DISTRIBUTION = "evalgate-release"
+
+
+def version() -> str:
+    """The installed version of evalgate."""
+    return metadata.version(DISTRIBUTION)
+
+
+def plan_digest(project: Project, spec: ModelSpec) -> str:
+    """Digest of gate.toml, gold sets, rubrics, suites with conftest, prompts, sampling, server arguments, version."""
+    root = project.root
+    files = [p for folder in ("suites", "rubrics") for p in (root / folder).rglob("*")]
+    files += [root / "conftest.py"]
+    code = {
+        p.relative_to(root).as_posix(): digest.of_file(p)
+        for p in sorted(files)
+        if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".pyc"
+    }
+    return digest.of_value(
+        {
+            "evalgate": version(),
+            "gate": project.gate.digest,
+            "files": code,
+            "gold": {name: s.gold.digest for name, s in project.suites.items()},
+            "suites": {name: s.suite.digest for name, s in project.suites.items()},
+            "server": {"kind": spec.server, "args": list(spec.args)},
+        }
+    )
+
+
+def seed_of(plan: str, suite: str, test: str) -> int:
+    """The seed of one finding's Monte Carlo draws: known before the answers, different for every claim."""
+    text = f"{plan}\n{suite}\n{test}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1

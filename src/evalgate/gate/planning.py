@@ -1,0 +1,207 @@
+"""`evalgate plan`: what each claim could show, before anything is asked.
+
+Every test is run once by hand on errorless answers (the gold set's own), with a threshold that only listens. So the
+plan speaks of the very metric, slice and unit count that will decide, and not of a second description of them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from evalgate.errors import UsageError
+from evalgate.gate.decide import threshold_of
+from evalgate.metrics import Estimate
+from evalgate.metrics.estimate import MacroF1
+from evalgate.records import Answer, Bar, Record
+from evalgate.suite import FirstRelease, LoadedSuite, Project
+
+TARGET_POWER = 0.96
+"""Power that each claim should have, so that some twenty claims together still have about one half."""
+DISCORDANCE = 0.05
+"""Assumed share of items on which candidate and baseline differ, for margins."""
+HOPELESS = 0.5
+_SIMULATIONS = 60
+_SIMULATED_DRAWS = 2_000
+
+
+class PlanRow(Record, kw_only=True):
+    """One claim. `needed` are units for TARGET_POWER at the assumed true value; None where that cannot be told."""
+
+    suite: str
+    test: str
+    threshold: dict[str, float | bool]
+    method: str
+    units: int
+    needed: int | None
+    best: float | None
+    assumed: float
+    power: float
+    note: str = ""
+
+
+class _Listener:
+    def __init__(self) -> None:
+        self.estimate: Estimate | None = None
+
+    def met_by(self, estimate: Estimate) -> bool:
+        self.estimate = estimate
+        return True
+
+
+class _Errorless:
+    """The gold set as if a model had answered it without an error."""
+
+    def __init__(self, loaded: LoadedSuite) -> None:
+        self._loaded = loaded
+
+    def __len__(self) -> int:
+        return len(self._loaded.gold)
+
+    def __iter__(self) -> Iterator[Answer]:
+        for _, item in self._loaded.gold.items():
+            expected = self._loaded.suite.expected(item.expected)
+            yield Answer(
+                id=item.id,
+                unit=item.unit,
+                tags=item.tags,
+                input=item.input,
+                expected=expected,
+                text="",
+                parsed=expected,
+                status="ok",
+                correct=True,
+            )
+
+
+def plan_rows(project: Project, assumed: Mapping[str, float] | None = None) -> list[PlanRow]:
+    """One row per threshold, in the order of gate.toml.
+
+    `assumed` maps "suite.test" to a true value to plan for; by default a quarter of the error that the threshold
+    allows, and a true difference of 0. Raises UsageError for a name that is no threshold.
+    """
+    assumed = dict(assumed or {})
+    known = [f"{s}.{k}" for s, rows in project.gate.suites.items() for k in rows]
+    for name in assumed:
+        if name not in known:
+            raise UsageError(f"found --true {name}, expected one of: {', '.join(known)}. Name a threshold.")
+    rows = []
+    for suite, loaded in project.suites.items():
+        for key, bar in project.gate.suites[suite].items():
+            estimate = errorless_estimate(loaded, key, first_release=project.gate.settings.first_release)
+            rows.append(
+                _row(suite, key, bar, estimate, project.gate.settings.alpha, assumed.get(f"{suite}.{key}"))
+            )
+    return rows
+
+
+def joint_power(rows: list[PlanRow]) -> float:
+    """Chance that all claims pass at their assumed true values, if they were independent (usually a lower bound)."""
+    return math.prod(row.power for row in rows)
+
+
+def errorless_estimate(loaded: LoadedSuite, key: str, *, first_release: bool = False) -> Estimate | None:
+    """What the test of `key` measures on errorless answers; None if it cannot be called outside pytest."""
+    base, _, parameter = key.partition("[")
+    function = loaded.functions.get(base)
+    if function is None:
+        return None
+    listener = _Listener()
+    answers = _Errorless(loaded)
+    arguments: dict[str, Any] = {
+        "answers": answers,
+        "baseline": FirstRelease() if first_release else answers,
+        "threshold": listener,
+        **_parameters(function, parameter.removesuffix("]")),
+    }
+    wanted = inspect.signature(function).parameters
+    if not set(wanted) <= set(arguments):
+        return None
+    function(**{name: arguments[name] for name in wanted})
+    return listener.estimate
+
+
+def _parameters(function: Any, parameter: str) -> dict[str, Any]:
+    """Values of a test parametrised over one name, for the case whose id is `parameter`."""
+    for mark in getattr(function, "pytestmark", []):
+        if mark.name == "parametrize":
+            names, values = mark.args[0], mark.args[1]
+            if isinstance(names, str) and "," not in names:
+                return {names: v for v in values if str(v) == parameter}
+    return {}
+
+
+def _row(
+    suite: str, key: str, bar: Bar, estimate: Estimate | None, alpha: float, true: float | None
+) -> PlanRow:
+    from evalgate import stats
+
+    def row(**values: Any) -> PlanRow:
+        return PlanRow(suite=suite, test=key, threshold=threshold_of(bar), **values)
+
+    if estimate is None:
+        return row(
+            method="unknown", units=0, needed=None, best=None, assumed=math.nan, power=0.0,
+            note="this test cannot be called outside pytest, so it cannot be planned",
+        )  # fmt: skip
+    common: dict[str, Any] = {"method": estimate.method, "units": estimate.units}
+    if estimate.insufficient:
+        return row(**common, needed=None, best=None, assumed=math.nan, power=0.0, note=estimate.insufficient)
+    if estimate.census:
+        return row(**common, needed=None, best=None, assumed=true or 1.0, power=(true or 1.0) ** estimate.items)
+    if estimate.sample.kind == "first_release":
+        return row(**common, needed=None, best=None, assumed=0.0, power=1.0, note="first release: no baseline")
+    low, high = estimate.bounds(alpha, 0, draws=20_000)
+    if estimate.difference:
+        assert bar.min is not None
+        value = 0.0 if true is None else true
+        power = stats.noninferiority_power(
+            n=estimate.units, margin=-bar.min, discordance=DISCORDANCE, alpha=alpha, difference=value
+        )
+        needed = stats.noninferiority_required_n(
+            margin=-bar.min, discordance=DISCORDANCE, alpha=alpha, power=TARGET_POWER
+        )
+        return row(**common, needed=needed, best=low, assumed=value, power=float(power))
+    # One code path for both directions: a maximum on errors is a minimum on their absence.
+    floor = bar.min if bar.min is not None else 1 - (bar.max or 0.0)
+    value = 1 - (1 - floor) / 4 if true is None else (true if bar.min is not None else 1 - true)
+    best = low if bar.min is not None else (None if high is None else 1 - high)
+    note = ""
+    if best is None or best < floor:
+        note = "out of reach even without an error"
+        power = 0.0
+    elif isinstance(estimate.sample, MacroF1):
+        power, note = _macro_power(estimate.sample, floor, value, alpha), "simulated"
+    else:
+        # 0/1 scores have the largest variance of all scores in [0, 1] with this mean: for unit means a lower bound
+        power = float(stats.gate_power(n=estimate.units, threshold=floor, alpha=alpha, p_true=value))
+    try:
+        needed = int(
+            stats.required_n(threshold=floor, p_true=value, alpha=alpha, power=TARGET_POWER, sawtooth_run=40)
+        )
+    except ValueError:  # a true value at or below the threshold: no number of units is enough
+        needed = None
+    shown = value if bar.min is not None else 1 - value
+    best_shown = best if best is None or bar.min is not None else 1 - best
+    return row(**common, needed=needed, best=best_shown, assumed=shown, power=power, note=note)
+
+
+def _macro_power(sample: MacroF1, floor: float, true: float, alpha: float) -> float:
+    """Share of seeded simulations that pass, each item right with probability `true`, else any other class."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    passed = 0
+    for i in range(_SIMULATIONS):
+        right = rng.random(len(sample.y)) < true
+        guess = rng.integers(0, len(sample.classes) - 1, len(sample.y))
+        others = {c: [o for o in sample.classes if o != c] for c in sample.classes}
+        yhat = tuple(
+            y if ok else others[y][g] for y, ok, g in zip(sample.y, right, guess, strict=True)
+        )
+        drawn = MacroF1(y=sample.y, yhat=yhat, units=sample.units, classes=sample.classes)
+        low, _ = drawn.bounds(alpha, i, _SIMULATED_DRAWS)
+        passed += low is not None and low >= floor
+    return passed / _SIMULATIONS

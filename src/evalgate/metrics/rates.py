@@ -1,0 +1,83 @@
+"""Rates of what can go wrong with an answer, and the mean of any score: the way to a metric of one's own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, get_args
+
+from evalgate.metrics.estimate import Estimate
+from evalgate.metrics.tally import Cell, Plan, is_right, measure
+from evalgate.records import Answer
+
+What = Literal["failed", "truncated", "refused", "unparseable", "timeout", "missing", "wrong"]
+
+# Scores become integers on this grid, so that sums over a unit are exact and do not depend on the order of its items.
+# Multiplying by a power of two is exact; what is cut off is below 1e-18.
+_GRID = 1 << 60
+
+
+def rate(rows: Iterable[Answer], what: What, *, tag: str | None = None) -> Estimate:
+    """Share of items that went wrong in the way `what`; for a `max` threshold, its upper end counts.
+
+    what: "failed" (status is not "ok"), "wrong" (failed, or not right), or one status by its name: "truncated",
+    "refused", "unparseable", "timeout", "missing". Raises ValueError for any other name.
+    """
+    if what not in get_args(What):
+        near = difflib.get_close_matches(str(what), get_args(What), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"rate: found {what!r}, expected one of {', '.join(get_args(What))}.{hint}"
+        )
+
+    def score(answer: Answer) -> Cell:
+        if what == "failed":
+            hit = answer.status != "ok"
+        elif what == "wrong":
+            hit = not is_right(answer)
+        else:
+            hit = answer.status == what
+        return (1, 1, 1) if hit else (0, 1, 1)
+
+    return measure(rows, Plan(name=f"rate[{what}]", score=score, tag=tag, binary=True, worst=1.0))
+
+
+def mean(
+    rows: Iterable[Answer],
+    score: Callable[[Answer], float],
+    *,
+    name: str | None = None,
+    tag: str | None = None,
+    failed: bool = False,
+) -> Estimate:
+    """Mean of `score(answer)` in [0, 1], higher is better: each unit's own mean, averaged over units.
+
+    An answer whose status is not "ok" scores 0 without being shown to `score`; failed=True shows it. name: for reports,
+    the function's own name otherwise. Raises ValueError for a score that is NaN, outside of [0, 1] or no number, naming
+    the item, never its text.
+    """
+    title = name or getattr(score, "__name__", "score")
+
+    def cell(answer: Answer) -> Cell:
+        if answer.status != "ok" and not failed:
+            return 0, _GRID, 1
+        value = _number(score(answer))
+        if value is None:
+            raise ValueError(
+                f"item {answer.id}: found a score of {title} that is no number in [0, 1], expected one. "
+                "Rescale or clip it in the score function, and decide there what an odd answer is worth."
+            )
+        return int(value * _GRID), _GRID, 1
+
+    return measure(rows, Plan(name=f"mean[{title}]", score=cell, tag=tag))
+
+
+def _number(value: Any) -> float | None:
+    """`value` as a float in [0, 1], else None. A string is no number, even if it looks like one."""
+    if isinstance(value, (str, bytes)):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number <= 1 else None

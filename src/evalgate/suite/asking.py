@@ -1,0 +1,117 @@
+"""Asking a model everything that the runs on disk do not know yet: one server start for all suites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from evalgate.authored import GoldSet
+from evalgate.errors import InfrastructureError
+from evalgate.models import ask_all, identify, serving
+from evalgate.records import Message, ModelIdentity, Record
+from evalgate.store import Manifest, Run, RunWriter, run_directory
+from evalgate.suite.parse import parser_id
+from evalgate.suite.project import LoadedSuite, Project
+
+Progress = Callable[[str, str, int, int], None]
+"""Called with (model, suite, done, total) as answers land."""
+
+
+class AskedModel(Record, kw_only=True):
+    """A model whose answers to every suite are on disk. `runs` maps suite to the run's directory."""
+
+    identity: ModelIdentity
+    runs: dict[str, str]
+    asked: int
+
+
+def manifest_of(loaded: LoadedSuite, identity: ModelIdentity) -> Manifest:
+    """Everything that can change an answer of this model to this suite."""
+    return Manifest(
+        suite=loaded.suite.name,
+        gold=loaded.gold.digest,
+        items=len(loaded.gold),
+        prompt=loaded.prompt.digest,
+        parser=parser_id(loaded.suite.parse),
+        model=identity,
+        sampling=loaded.suite.sampling,
+    )
+
+
+def ask_model(
+    project: Project, name: str, *, fresh: bool = False, progress: Progress | None = None
+) -> AskedModel:
+    """Asks the model every question of every loaded suite that no run holds an answer to; starts no server if none.
+
+    Raises UsageError (no such artifact), InfrastructureError (server, disk, lock), IntegrityError (edited run).
+    """
+    name, spec = project.model(name)
+    identity = identify(name, spec, project.root)
+    manifests = {n: manifest_of(s, identity) for n, s in project.suites.items()}
+    paths = {n: run_directory(project.reports, m) for n, m in manifests.items()}
+    runs = {n: str(p) for n, p in paths.items()}
+    missing = {n: len(m_.gold) for n, m_ in project.suites.items()}
+    if not fresh:
+        missing = {n: len(r) - r.landed for n, r in ((n, Run(paths[n], m)) for n, m in manifests.items())}
+    todo = [n for n, count in missing.items() if count]
+    if not todo:
+        return AskedModel(identity=identity, runs=runs, asked=0)
+    asked = 0
+    with serving(name, spec, project.root, identity, project.reports / "logs") as (endpoint, alive):
+        for n in todo:
+            loaded = project.suites[n]
+            with RunWriter(paths[n], manifests[n], fresh=fresh) as writer:
+                count = _Counter(name, loaded, writer, progress)
+
+                def tick(writer: RunWriter = writer) -> None:
+                    writer.tick()
+                    alive()
+
+                ask_all(
+                    endpoint,
+                    _questions(loaded, writer.run, count.ids),
+                    loaded.suite.sampling,
+                    count.land,
+                    alive=tick,
+                )
+                asked += count.asked
+            if not writer.run.complete:
+                raise InfrastructureError(
+                    f"found {writer.run.landed} of {len(loaded.gold)} answers after asking, expected all. "
+                    "Start again: only the missing ones are asked.",
+                    where=name,
+                    code="EG210",
+                )
+    return AskedModel(identity=identity, runs=runs, asked=asked)
+
+
+class _Counter:
+    """Lands replies of one suite and tells how far it is."""
+
+    def __init__(
+        self, model: str, loaded: LoadedSuite, writer: RunWriter, progress: Progress | None
+    ) -> None:
+        self.ids: dict[int, str] = {}  # of questions in flight only
+        self.asked = 0
+        self._model = model
+        self._suite = loaded.suite.name
+        self._total = len(loaded.gold)
+        self._writer = writer
+        self._progress = progress
+        if progress:
+            progress(model, self._suite, writer.run.landed, self._total)
+
+    def land(self, ordinal: int, reply: object) -> None:
+        self._writer.land(ordinal, self.ids.pop(ordinal), reply)  # type: ignore[arg-type]
+        self.asked += 1
+        if self._progress:
+            self._progress(self._model, self._suite, self._writer.run.landed, self._total)
+
+
+def _questions(
+    loaded: LoadedSuite, run: Run, ids: dict[int, str]
+) -> Iterator[tuple[int, list[Message]]]:
+    gold: GoldSet = loaded.gold
+    for ordinal, item in gold.items():
+        if ordinal not in run:
+            ids[ordinal] = item.id
+            yield ordinal, loaded.prompt.render(item.input)

@@ -1,0 +1,90 @@
+"""Parsers: `str -> T | None`. None means unparseable, which counts as a wrong answer.
+
+A parser is any function; those made here also know how to read a gold item's `expected` (`.gold`), so that answer and
+gold pass through the same conversion. They are deliberately strict: what the workflow behind the model could not read
+must not be read here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+_FENCE = re.compile(r"\A```[a-zA-Z]*\n(.*?)\n?```\Z", re.DOTALL)
+
+
+class _JsonParser(Generic[T]):
+    def __init__(self, kind: Any) -> None:
+        self._decoder = msgspec.json.Decoder(kind)
+        self._kind = kind
+        self.id = f"json:{kind}"
+
+    def __call__(self, text: str) -> T | None:
+        body = text.strip()
+        if fenced := _FENCE.match(body):
+            body = fenced.group(1)
+        try:
+            value: T = self._decoder.decode(body)
+        except (msgspec.MsgspecError, UnicodeEncodeError):  # lone surrogates cannot be UTF-8
+            return None
+        return value
+
+    def gold(self, expected: Any) -> T:
+        """The typed form of a gold item's `expected`. Raises ValueError."""
+        try:
+            value: T = msgspec.convert(expected, self._kind)
+        except msgspec.ValidationError as e:
+            raise ValueError(str(e)) from None
+        return value
+
+
+def parse_json(kind: type[T] | Any) -> Callable[[str], T | None]:
+    """A parser of JSON of exactly this type, alone or in one Markdown code fence; unknown keys are refused.
+
+    `parse_json(list[Entity])("[]") == []`
+    """
+    return _JsonParser[T](kind)
+
+
+class _LabelParser:
+    def __init__(self, labels: Sequence[str]) -> None:
+        if len({x.casefold() for x in labels}) != len(labels) or not labels:
+            raise ValueError(f"found labels {list(labels)}, expected at least one and no two alike.")
+        self.labels = tuple(labels)
+        self._by_fold = {label.casefold(): label for label in labels}
+        self.id = "label:" + "|".join(labels)
+
+    def __call__(self, text: str) -> str | None:
+        return self._by_fold.get(text.strip().strip("\"'`*.").strip().casefold())
+
+    def gold(self, expected: Any) -> str:
+        if not isinstance(expected, str) or expected not in self.labels:
+            raise ValueError(f"found {str(expected)[:40]!r}, expected one of {', '.join(self.labels)}")
+        return expected
+
+
+def parse_label(labels: Sequence[str]) -> Callable[[str], str | None]:
+    """A parser of exactly one of `labels`: case, surrounding quotes, asterisks and a full stop are forgiven.
+
+    `parse_label(["YES", "NO"])("yes.") == "YES"`; a sentence around the label is not forgiven.
+    """
+    return _LabelParser(labels)
+
+
+def parse_text(text: str) -> str | None:
+    """The answer without surrounding space; None if nothing is left."""
+    return text.strip() or None
+
+
+def parser_id(parse: Callable[[str], Any]) -> str:
+    """The name under which a parser enters the run's key."""
+    own = getattr(parse, "id", None)
+    if isinstance(own, str):
+        return own
+    return f"{getattr(parse, '__module__', '')}.{getattr(parse, '__qualname__', type(parse).__qualname__)}".rsplit(
+        "evalgate_suites.", 1
+    )[-1]

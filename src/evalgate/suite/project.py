@@ -1,0 +1,202 @@
+"""A project: gate.toml, evalgate.toml and, for every table of gate.toml, its suite module with gold set and prompt."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from evalgate.authored import (
+    Card,
+    GateFile,
+    GoldSet,
+    Problems,
+    Prompt,
+    Settings,
+    load_card,
+    load_gate,
+    load_gold,
+    load_prompt,
+    load_settings,
+    relative,
+    suggestion,
+)
+from evalgate.authored import check as check_feasible
+from evalgate.errors import UsageError
+from evalgate.records import ModelSpec, Record
+from evalgate.suite.answers import check_expected
+from evalgate.suite.suite import Suite
+
+_SHOWN = 20  # problems of one kind in one file
+
+
+class LoadedSuite(Record, kw_only=True):
+    """A suite with everything it names, loaded and checked. `functions`: its tests by name, without `test_`."""
+
+    path: Path
+    suite: Any  # Suite (msgspec cannot name a plain class)
+    gold: Any  # GoldSet
+    card: Card | None
+    prompt: Prompt
+    functions: dict[str, Any]
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """Names of its test functions, without `test_`."""
+        return tuple(self.functions)
+
+
+class Project:
+    """A checked project. `suites` follows the order of gate.toml."""
+
+    def __init__(
+        self, root: Path, gate: GateFile, settings: Settings, suites: Mapping[str, LoadedSuite]
+    ) -> None:
+        self.root = root
+        self.gate = gate
+        self.settings = settings
+        self.suites = dict(suites)
+
+    def __repr__(self) -> str:
+        return f"<Project {self.root.name} suites={len(self.suites)}>"
+
+    @property
+    def reports(self) -> Path:
+        """Where runs and reports are kept."""
+        return self.root / "reports"
+
+    def model(self, name: str | None) -> tuple[str, ModelSpec]:
+        """The model of evalgate.toml named `name`, or the default candidate. Raises UsageError."""
+        chosen = name or self.settings.default_candidate
+        known = sorted(self.settings.models)
+        if chosen is None:
+            raise UsageError(
+                "found no candidate, expected one. Name a model, or set [default] candidate.",
+                where="evalgate.toml",
+                code="EG201",
+            )
+        if chosen not in self.settings.models:
+            if chosen.endswith(".gguf") and (self.root / chosen).is_file():
+                return Path(chosen).stem, ModelSpec(server="llamacpp", artifact=chosen)
+            raise UsageError(
+                f"found no [models.{chosen}], expected one of: {', '.join(known) or 'none defined'}."
+                f"{suggestion(chosen, known)} Name one of these or add its table.",
+                where="evalgate.toml",
+                code="EG202",
+            )
+        return chosen, self.settings.models[chosen]
+
+
+def load_header(root: Path) -> Project:
+    """Only gate.toml and evalgate.toml, no suites. If they have problems, raises FileProblems with those of all files."""
+    problems = Problems()
+    gate = load_gate(root / "gate.toml", root, problems)
+    settings = load_settings(root / "evalgate.toml", root, problems)
+    if problems or gate is None or settings is None:
+        return load_project(root)
+    return Project(root, gate, settings, {})
+
+
+def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
+    """Loads and checks everything that decides, under `root`. `only` limits which suites are loaded (partial runs).
+
+    Raises FileProblems with all problems of all files.
+    """
+    problems = Problems()
+    gate = load_gate(root / "gate.toml", root, problems)
+    settings = load_settings(root / "evalgate.toml", root, problems)
+    suites: dict[str, LoadedSuite] = {}
+    for name in gate.suites if gate else ():
+        if only is None or name in only:
+            loaded = _load_suite(root, name, problems)
+            if loaded:
+                suites[name] = loaded
+    if gate:
+        check_feasible(gate, {name: s.gold for name, s in suites.items()}, problems)
+        if gate.settings.baseline and settings and gate.settings.baseline not in settings.models:
+            problems.add(
+                "gate.toml",
+                "EG203",
+                f"found baseline = {gate.settings.baseline!r}, expected a model of evalgate.toml."
+                f"{suggestion(gate.settings.baseline, settings.models)} Name one of them.",
+            )
+    problems.raise_if_any()
+    assert gate is not None
+    assert settings is not None
+    return Project(root, gate, settings, suites)
+
+
+def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None:
+    path = root / "suites" / f"test_{name}.py"
+    if not path.is_file():
+        return None  # a missing suite is no faulty file but a way around the gate: its rows have no test
+    module = _execute(path, root, name, problems)
+    if module is None:
+        return None
+    suite = module.get("SUITE")
+    if not isinstance(suite, Suite) or suite.name != name:
+        found = f"SUITE named {suite.name!r}" if isinstance(suite, Suite) else "no SUITE"
+        problems.add(relative(path, root), "EG205", f"found {found}, expected SUITE = Suite({name!r}, ...). Add or rename it.")
+        return None
+    gold = load_gold(root / suite.gold, root, problems)
+    card = load_card(root / suite.gold, root, problems)
+    prompt = load_prompt(root / suite.prompt, root, problems)
+    if gold is None or prompt is None:
+        return None
+    _check_items(suite, gold, prompt, problems)
+    functions = {
+        key.removeprefix("test_"): value
+        for key, value in module.items()
+        if key.startswith("test_") and inspect.isfunction(value)
+    }
+    return LoadedSuite(path=path, suite=suite, gold=gold, card=card, prompt=prompt, functions=functions)
+
+
+def _execute(path: Path, root: Path, name: str, problems: Problems) -> dict[str, Any] | None:
+    """The namespace of a suite module, executed apart from pytest's own import of it."""
+    qualified = f"evalgate_suites.{name}"
+    spec = importlib.util.spec_from_file_location(qualified, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[qualified] = module
+    sys.path.insert(0, str(path.parent))  # helpers beside the suites, as pytest's own import mode has it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as e:  # whatever a suite raises while being read is a problem of that file
+        lines = [f.lineno for f in traceback.extract_tb(e.__traceback__) if f.filename == str(path)]
+        line = getattr(e, "lineno", None) if isinstance(e, SyntaxError) else (lines[-1] if lines else 0)
+        problems.add(
+            relative(path, root),
+            "EG206",
+            f"found {type(e).__name__}: {e}, expected a module that can be imported. Mend it.",
+            line=line or 0,
+        )
+        return None
+    finally:
+        sys.path.remove(str(path.parent))
+    return vars(module)
+
+
+def _check_items(suite: Suite, gold: GoldSet, prompt: Prompt, problems: Problems) -> None:
+    """Every item must fill the prompt, and its expected value must be readable by the suite's parser."""
+    needed = set(prompt.placeholders)
+    convert = getattr(suite.parse, "gold", None)
+    shown = 0
+    for ordinal, item in gold.items():
+        known = {"input"} if isinstance(item.input, str) else item.input.keys()
+        faults = []
+        if absent := sorted(needed - known):
+            faults.append(("EG207", f"found no input {absent[0]!r}, expected it: {suite.prompt} asks for it. Add it."))
+        if convert is not None and (why := check_expected(suite, item)):
+            faults.append(("EG208", f"found an expected value that the suite cannot parse: {why}. Mend it."))
+        for code, message in faults:
+            shown += 1
+            if shown <= _SHOWN:
+                problems.add(suite.gold, code, message, line=ordinal + 1)
+    if shown > _SHOWN:
+        problems.add(suite.gold, "EG209", f"found {shown - _SHOWN} more items like these, expected none. Mend them.")
