@@ -62,6 +62,8 @@ date = 2026-11-23
 split = "dev"
 version = "1"
 synthetic = true
+generator = "tests/harness.py"
+seed = 0
 """
 PROMPT = "Answer APPROVE, DENY or REVIEW.\n\n{{text}}\n"
 

@@ -44,7 +44,7 @@ def unmark(marked: str) -> tuple[str, list[dict[str, Any]]]:
     """Plain text and entities of a text with marks like `[[MEDICATION|amoxicillin]]`.
 
     Entities are {"label", "text", "start", "end"} in order of start, so that text[start:end] is the entity's text.
-    A text that carries the same label twice is an entity once, at its first mark.
+    A text that carries the same label twice (in whatever case) is an entity once, at its first mark.
     """
     plain: list[str] = []
     entities: list[dict[str, Any]] = []
@@ -54,8 +54,8 @@ def unmark(marked: str) -> tuple[str, list[dict[str, Any]]]:
         before = marked[last : found.start()]
         label, text = found.group(1), found.group(2)
         start = length + len(before)
-        if (label, text) not in seen:
-            seen.add((label, text))
+        if (key := (label, text.casefold())) not in seen:
+            seen.add(key)
             entities.append({"label": label, "text": text, "start": start, "end": start + len(text)})
         plain += [before, text]
         length = start + len(text)

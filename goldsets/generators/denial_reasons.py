@@ -15,11 +15,12 @@ import tomllib
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).parent))
 from common import Deck, balanced_subset, jsonl, read_jsonl, too_similar, words
 
+T = TypeVar("T")
 SEED = 20261123
 GOLDSETS = Path(__file__).parents[1]
 OUT = GOLDSETS / "denial_reasons.jsonl"
@@ -60,6 +61,16 @@ MODES = {  # how the other reasons come in: cards in the deck
 }
 INJECTED_PER_CLASS = 2
 
+DAYS = {  # after the date of service: from, to (exclusive)
+    "ahead": (-90, -61),
+    "before": (-60, -9),
+    "dos": (0, 1),
+    "after": (8, 30),
+    "due": (45, 65),
+    "notice": (70, 90),
+    "now": (100, 125),
+}
+LIMITS = ["12", "18", "20", "24", "30", "36", "40"]  # sessions a year
 MONTHS_ES = [
     *("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto"),
     *("septiembre", "octubre", "noviembre", "diciembre"),
@@ -69,37 +80,33 @@ MONTHS_ES = [
 class Facts:
     """The facts of one fictional claim; `fill` writes them into a phrase."""
 
-    def __init__(self, rng: random.Random, phrases: dict[str, Any], register: str) -> None:
+    def __init__(
+        self, rng: random.Random, phrases: dict[str, Any], register: str, used: set[str]
+    ) -> None:
         self.rng = rng
         self.register = register
         self.spanish = register.startswith("es")
         service = pick(rng, phrases["service"])
         self.course = "unit" in service
+        self.device = "device" in service
         names = phrases["names"]
         keys = ("svc", "cond", "crit", "unit")
         own = dict(zip(keys, service["es"], strict=False)) if self.spanish else service
         language = "es" if self.spanish else "terse" if register == "terse" else "en"
         self.again = phrases["again"][language]
-        self.names = (own["svc"], own["cond"], pick(rng, names["provider"]))
-        self.claim = f"C-{rng.randrange(100000, 1000000)}"
-        self.fixed = {k: own[k] for k in keys if k in own} | {"claim": self.claim}
+        svc = own["svc"].removeprefix("the ") if register == "terse" else own["svc"]
+        self.names = (svc, own["cond"], pick(rng, names["provider"]))
+        self.claim = unused(rng, "C", 100000, used)
+        self.fixed: dict[str, str] = {k: own[k] for k in keys if k in own} | {"claim": self.claim}
         self.fixed["cond_name"] = own["cond"]
         # Marks, since only the finished text shows which mention is the first: see `settle`.
         self.fixed |= {k: self.mark(n) for n, k in enumerate(("svc", "cond", "prov"))}
         self.fixed["plan"] = pick(rng, names["plan"])
         self.fixed["record"] = pick(rng, names["record_es" if self.spanish else "record"])
-        self.fixed["member"] = f"M-{rng.randrange(10000, 100000)}"
+        self.fixed["member"] = unused(rng, "M", 10000, used)
         self.fixed["amt"] = f"${rng.randrange(*service['usd']):,}.{rng.randrange(100):02d}"
         dos = date(2026, 1, 5) + timedelta(days=rng.randrange(170))
-        span = {
-            "dos": (0, 1),
-            "ahead": (-90, -61),
-            "before": (-60, -9),
-            "after": (8, 30),
-            "due": (45, 65),
-        }
-        span |= {"notice": (70, 90), "now": (100, 125)}
-        for name, (low, high) in span.items():
+        for name, (low, high) in DAYS.items():
             day = dos + timedelta(days=rng.randrange(low, high))
             self.fixed[name] = self.day(day)
             self.fixed[f"{name}_short"] = self.day(day, short=True)
@@ -120,10 +127,10 @@ class Facts:
         draw = self.rng.randrange
         match slot:
             case "visits" | "visits_same":
-                self.fixed["visits_same"] = str(draw(15, 45))
+                self.fixed["visits_same"] = pick(self.rng, LIMITS)
                 return self.fixed["visits_same"]
             case "few":
-                return str(draw(6, 15))
+                return str(draw(6, 11))
             case "miles":
                 return str(draw(10, 45))
             case "auth":
@@ -169,7 +176,15 @@ class Facts:
         return re.sub(r"\b([Dd])e el\b", r"\1el", re.sub(r"\b([Aa]) el\b", r"\1l", text))
 
 
-def pick(rng: random.Random, cards: Sequence[Any]) -> Any:
+def unused(rng: random.Random, letter: str, low: int, used: set[str]) -> str:
+    """A claim or member number that no other text has: one item, one unit."""
+    while (number := f"{letter}-{rng.randrange(low, 10 * low)}") in used:
+        pass
+    used.add(number)
+    return number
+
+
+def pick(rng: random.Random, cards: Sequence[T]) -> T:
     return cards[rng.randrange(len(cards))]
 
 
@@ -180,8 +195,11 @@ def sentence(text: str) -> str:
 class Writer:
     """Writes one text after another; every list of phrases is a deck, so that all are used about equally often."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, kept: list[str]) -> None:
+        """`kept`: texts that no new one may resemble or share a number with."""
         self.rng = random.Random(seed)
+        self.kept = list(kept)
+        self.used = {number for text in kept for number in re.findall(r"\b[CM]-\d+", text)}
         with Path(__file__).with_name("denial_reasons_phrases.toml").open("rb") as f:
             self.phrases = tomllib.load(f)
         self.decks: dict[tuple[str, ...], Deck[str]] = {}
@@ -195,8 +213,9 @@ class Writer:
         return self.decks[path].deal()
 
     def reason(self, label: str, facts: Facts, *, alone: bool = True) -> str:
-        """A clause that states the reason `label` and fits the service; not `alone`: beside another that decides."""
-        fits = {"course": facts.course, "item": not facts.course, "final": alone}
+        """A clause that states the reason `label` and fits the service; not `alone`: a mere remark beside it."""
+        fits = {"course": facts.course, "item": not facts.course, "device": facts.device}
+        fits["final"] = alone
         while True:
             kind, _, clause = self.deal("reason", facts.register, label).partition(": ")
             if fits.get(kind, True):
@@ -281,9 +300,9 @@ class Writer:
         """Two claims or two members in one text; a sentence says which of them is meant."""
         register = "es" if facts.spanish else "terse" if facts.register == "terse" else "formal"
         facts.register = register
-        other = Facts(self.rng, self.phrases, register)
+        other = Facts(self.rng, self.phrases, register, self.used)
         while other.names[0] == facts.names[0]:
-            other = Facts(self.rng, self.phrases, register)
+            other = Facts(self.rng, self.phrases, register, self.used)
         both = {f"other_{k}": other.fixed[k] for k in ("claim", "member", "svc")}
         frame = self.deal("look_alike", register)
         x = self.reason(label, facts)
@@ -321,7 +340,7 @@ class Writer:
         register = (DOCUMENTS | SPANISH)[kind][0]
         if mode == "alleged" and (register == "terse" or kind == "appeal"):
             mode = "noted"  # notes do not argue with the reader, nor does a letter that is being quoted
-        facts = Facts(self.rng, self.phrases, register)
+        facts = Facts(self.rng, self.phrases, register, self.used)
         if mode == "look_alike":
             parts, tags = self.look_alike(label, facts), {"look_alike"}
         else:
@@ -345,8 +364,8 @@ class Writer:
         is_call = kind.endswith("call") and mode != "look_alike"
         return facts.settle(("\n" if is_call else " ").join(parts)), tags
 
-    def items(self, kept: list[str]) -> list[dict[str, Any]]:
-        """The generated items in random order, without ids. `kept`: texts that none may resemble."""
+    def items(self) -> list[dict[str, Any]]:
+        """The generated items in random order, without ids."""
         made = []
         for label, count in GENERATED.items():
             spanish = [k for k, (_, n) in SPANISH.items() for _ in range(n)]
@@ -359,9 +378,9 @@ class Writer:
                 while True:
                     text, tags = self.text(label, kind, mode, inject=number < INJECTED_PER_CLASS)
                     fits = SHORTEST <= words(text) <= LONGEST
-                    if fits and not too_similar(text, kept, ALIKE):
+                    if fits and not too_similar(text, self.kept, ALIKE):
                         break
-                kept.append(text)
+                self.kept.append(text)
                 made.append(
                     {
                         "input": {"text": text},
@@ -383,7 +402,7 @@ def build(seed: int = SEED) -> list[dict[str, Any]]:
         }
         for r in read_jsonl(HANDWRITTEN)
     ]
-    rows = written + Writer(seed).items([r["input"]["text"] for r in written])
+    rows = written + Writer(seed, [r["input"]["text"] for r in written]).items()
     return [
         {
             "id": f"dr-{n:04d}",

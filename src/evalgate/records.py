@@ -6,7 +6,7 @@ Everything is a `Record`: immutable, keyword-only, and unknown keys are refused 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, dataclass_transform
 
 import msgspec
 
@@ -20,6 +20,8 @@ FindingStatus = Literal["pass", "fail", "inconclusive", "insufficient"]
 Verdict = Literal["open", "closed", "undecided"]
 
 
+# mypy takes msgspec's frozen and keyword-only from here; msgspec itself does not inherit kw_only, hence the repetition
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every value type."""
 

@@ -1,5 +1,6 @@
 """Accuracy, class recall and macro-F1."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -164,3 +165,16 @@ def test_the_value_is_the_one_the_statistics_compute():
     y, yhat = zip(*pairs, strict=True)
     expected = stats.macro_f1(y=list(y), yhat=list(yhat))
     assert m.macro_f1(rows_of(pairs)).value == pytest.approx(expected, abs=1e-12)
+
+
+def test_what_was_parsed_from_a_failed_answer_does_not_count():
+    rows = [
+        msgspec.structs.replace(answer(i, parsed="A"), status="truncated", correct=True)
+        for i in range(60)
+    ]
+    assert m.accuracy(rows).value == 0.0
+    assert m.recall(rows, label="A").value == 0.0
+    assert m.macro_f1(rows).value == 0.0
+    gold = entities("gout")
+    row = msgspec.structs.replace(answer(1, expected=gold, parsed=gold), status="truncated")
+    assert m.recall([row]).value == m.precision([row]).value == m.f1([row]).value == 0.0

@@ -111,7 +111,7 @@ CHEATS = [
     Cheat("-x", {1}, "did not run", args=("suites/", "-x"), wrong=MANY),
     Cheat("--lf", {1}, "did not run", args=("suites/", "--lf"), before=("suites/",), wrong=MANY),
     Cheat("rerun plugin", {1}, "more than once", args=("suites/", "--reruns", "2"), wrong=MANY),
-    Cheat("--setup-plan", {1}, "setup only", args=("suites/", "--setup-plan")),
+    Cheat("--setup-plan", {1}, "without a finding", args=("suites/", "--setup-plan")),
     Cheat("PYTEST_ADDOPTS", {1}, "did not run", env={"PYTEST_ADDOPTS": "-k failed_rate"}, wrong=MANY),
     Cheat("-p no: the plugin", {1}, "", args=("suites/", "-p", "no:evalgate-release"), wrong=MANY),
     Cheat("python -O", {1}, "python -O", python=("-O",), wrong=MANY),

@@ -36,8 +36,6 @@ __all__ = [
     "load_gold",
     "load_prompt",
     "load_settings",
-    "relative",
-    "suggestion",
     "nearest",
     "relative",
 ]

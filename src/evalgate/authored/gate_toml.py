@@ -121,7 +121,7 @@ def _settings(file: TomlFile, *, promoted: bool) -> GateSettings:
     if len(set(settings.sign_off)) < len(settings.sign_off):
         table.problem("EG104", "found a role twice, expected each once. Keep one.", "sign_off")
     if settings.baseline and settings.first_release:
-        message = f"found baseline = {describe(settings.baseline)} beside first_release = true, expected one of them. Remove one."
+        message = "found baseline beside first_release = true, expected one of them. Remove one."
         table.problem("EG116", message, "first_release")
     if promoted and settings.first_release:
         message = "found true although a model has been promoted, expected false. Remove it: the promoted model is the baseline."
@@ -142,7 +142,7 @@ def _suite(
     if suite is None:
         return {}
     if not (name.isidentifier() and name.isascii()):
-        message = f"found the suite name {describe(name)}, expected letters, digits and underscores as in suites/test_NAME.py. Rename it."
+        message = f"found the suite name `{name}`, expected letters, digits and underscores as in suites/test_NAME.py. Rename it."
         suite.problem("EG114", message)
     if not suite.table:
         message = "found a suite without rows, expected at least one threshold. Add one or remove the table."
@@ -190,11 +190,14 @@ def _row(suite: Section, key: str) -> Bar | None:
         return None
     before = len(row.file.problems)
     row.only(_ROW_KEYS)
+    mistyped = len(row.file.problems) > before
     judge = row.text("judge")
     if judge is not None and judge not in JUDGE_MODES:
         message = f'found {describe(judge)}, expected "calibrated" (can promote) or "screen" (development only). Write one of them.'
         row.problem("EG119", message, "judge", value=True)
     chosen = [name for name in ("min", "max", "all") if name in row.table]
+    if not chosen and mistyped:
+        return None
     if len(chosen) != 1:
         found = " and ".join(chosen) if chosen else "none"
         message = (
@@ -246,11 +249,10 @@ def _check_range(row: Section, name: str, value: float, *, difference: bool) -> 
     else:
         vacuous = value >= 1
         outside = value <= lowest if difference else value < 0
-        expected = f"a {kind} {'above' if difference else 'from'} {lowest:g} and below 1"
+        expected = f"a {kind} {'above -1 and' if difference else 'from 0 to'} below 1"
     if vacuous:
-        why = f"{expected}: every model would pass"
         hint = advice if percent else "Set a bar that a bad model misses."
-        message = f"found {name} = {value:g}, expected {why}. {hint}"
+        message = f"found {value:g}, which every model passes, expected {expected}. {hint}"
         row.problem("EG113", message, name, value=True)
     elif outside:
         row.range(name, expected, advice)

@@ -111,9 +111,12 @@ class _Index:
 
 
 def _labels(expected: list[Any]) -> set[str]:
-    """The labels of a list of entities, each once."""
-    found = (e.get("label") for e in expected if isinstance(e, dict))
-    return {label for label in found if isinstance(label, str)}
+    """The labels of a list of entities, each once; empty where it is no such list."""
+    try:
+        found = {e["label"] for e in expected}
+    except (TypeError, KeyError, IndexError):
+        return set()
+    return found if all(isinstance(label, str) for label in found) else set()
 
 
 class GoldSet:
@@ -340,7 +343,7 @@ def _lines(
 
 
 def load_gold(path: Path, root: Path, problems: Problems) -> GoldSet | None:
-    """The gold set, or None after noting its problems (EG101, EG102, EG105 to EG107, EG150 to EG158; 50 at most).
+    """The gold set, or None after noting its problems (EG101, EG102, EG105 to EG107, EG150 to EG159; 50 at most).
 
     One pass: digest, schema of every line, ids, units, tags. Windows line ends and blank lines at the end are tolerated.
     """
@@ -369,23 +372,36 @@ def _load(path: Path, file: BinaryIO, found: LineProblems) -> GoldSet | None:
                 blank.append(line_number)
                 continue
             index.skip(offset)
-            if line is None:
-                message = "found a line of more than 16 MiB, expected one item a line. Split or shorten it."
-                found.add("EG155", message, line_number)
-            elif line_number == 1 and line.startswith(b"\xef\xbb\xbf"):
-                found.add("EG102", BOM_FOUND, 1, 1)
-                return None
-            else:
-                explain_line(line, error, line_number, found)
+            _explain(line, error, line_number, found)
         else:
             if fault is None:
                 index.add(offset, item)
             else:
-                found.add(*fault, line_number)
                 index.skip(offset)
-        if blank:
+                found.add(*fault, line_number)
+        if blank:  # blank lines at the end are tolerated
             found.blank_lines(blank)
             del blank[:]
+    _check_whole(file, index, mark, found)
+    if found.count:
+        return None
+    digest = "sha256:" + sha.hexdigest()
+    index.ids = array("q")
+    return GoldSet(path=path, digest=digest, size=mark.size, mark=mark, index=index)
+
+
+def _explain(line: bytes | None, error: Exception, line_number: int, found: LineProblems) -> None:
+    if line is None:
+        message = "found a line of more than 16 MiB, expected one item a line. Split or shorten it."
+        found.add("EG155", message, line_number)
+    elif line_number == 1 and line.startswith(b"\xef\xbb\xbf"):
+        found.add("EG102", BOM_FOUND, 1, 1)
+    else:
+        explain_line(line, error, line_number, found)
+
+
+def _check_whole(file: BinaryIO, index: _Index, mark: _Mark, found: LineProblems) -> None:
+    """What can only be told at the end of the file."""
     if not index.offsets:
         message = "found no items, expected at least one line. A gold set without items decides nothing: add items or remove the suite."
         found.add("EG154", message)
@@ -393,11 +409,6 @@ def _load(path: Path, file: BinaryIO, found: LineProblems) -> GoldSet | None:
     if mark != _mark(file):
         message = "found a file that changed while it was read, expected it to rest. Run the command again."
         found.add("EG157", message)
-    if found.count:
-        return None
-    digest = "sha256:" + sha.hexdigest()
-    index.ids = array("q")
-    return GoldSet(path=path, digest=digest, size=mark.size, mark=mark, index=index)
 
 
 def _check_repeats(file: BinaryIO, index: _Index, found: LineProblems) -> None:

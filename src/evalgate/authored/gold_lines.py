@@ -95,8 +95,8 @@ def fault_of_item(item: GoldItem) -> tuple[str, str] | None:
 
 def _fault_of_name(item: GoldItem) -> tuple[str, str]:
     key, value = ("unit", item.unit) if _is_name(item.id) else ("id", item.id)
-    what = "blank" if not value.strip() else "with space around it or control characters"
-    return "EG152", f"{key}: found a text that is {what}, expected a plain name. Correct it."
+    what = "a blank text" if not value.strip() else "space around it or control characters in it"
+    return "EG152", f"{key}: found {what}, expected a plain name. Correct it."
 
 
 def _is_name(value: str) -> bool:
@@ -130,17 +130,18 @@ def explain_line(line: bytes, error: Exception, number: int, found: LineProblems
 
 
 def _note_json(error: Exception, line: bytes, text: str, number: int, found: LineProblems) -> None:
+    told = _BYTE.search(str(error))
+    column = 0
     if isinstance(error, RecursionError):
-        reason, column = "values nested too deep", 0
+        reason = "values nested too deep"
+    elif told:
+        reason = str(error)[: told.start()].removeprefix("JSON is malformed: ")
+        column = len(line[: int(told[1])].decode(errors="replace")) + 1
+    elif "truncated" in str(error):
+        reason, column = "the line ends too early", len(text.rstrip()) + 1
     else:
-        told = _BYTE.search(str(error))
-        reason = str(error)[: told.start()] if told else str(error)
-        reason = reason.removeprefix("JSON is malformed: ")
+        reason = str(error).partition(" - at ")[0]
         reason = reason[:1].lower() + reason[1:]
-        at = int(told[1]) if told else len(line)
-        column = len(line[:at].decode(errors="replace")) + 1
-        if "truncated" in reason:
-            reason, column = "the line ends too early", len(text.rstrip("\r")) + 1
     message = (
         f"found a fault of syntax ({reason}), expected one JSON object on the line. Correct it."
     )

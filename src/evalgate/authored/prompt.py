@@ -106,6 +106,8 @@ class _Reader:
 
     def turns(self) -> list[Turn]:
         start = self._after_comments()
+        if start is None:
+            return []
         headings = list(_HEADING.finditer(self.text, start))
         self._check_spelling(start, {h.start() for h in headings})
         self._check_placeholders(start)
@@ -130,17 +132,15 @@ class _Reader:
         self._check_order(turns, [h.start() for h in headings])
         return turns
 
-    def _after_comments(self) -> int:
-        """Offset of the first character after the comments at the top."""
+    def _after_comments(self) -> int | None:
+        """Offset of the first character after the comments at the top; None if one is never closed."""
         start = 0
         while found := _COMMENT.match(self.text, start):
             start = found.end()
         if _OPEN_COMMENT.match(self.text, start):
-            self.add(
-                "EG174",
-                "found a comment that is never closed, expected `-->`. Close it.",
-                start + _leading(self.text[start:]),
-            )
+            message = "found a comment that is never closed, expected `-->`. Close it."
+            self.add("EG174", message, start + _leading(self.text[start:]))
+            return None
         return start
 
     def _check_spelling(self, start: int, exact: set[int]) -> None:
@@ -150,11 +150,12 @@ class _Reader:
                 self.add("EG171", message, found.start())
 
     def _check_placeholders(self, start: int) -> None:
-        for found in _LIKE_PLACEHOLDER.finditer(self.text, start):
-            if not _PLACEHOLDER.fullmatch(found[0]):
+        found = list(_LIKE_PLACEHOLDER.finditer(self.text, start))
+        for place in found:
+            if not _PLACEHOLDER.fullmatch(place[0]):
                 message = "found {{ }} around something that is no name, expected a key of the input such as {{narrative}}. Correct it, or put a space between the braces if they are meant."
-                self.add("EG173", message, found.start())
-        if self.text[start:].strip() and not _PLACEHOLDER.search(self.text, start):
+                self.add("EG173", message, place.start())
+        if not found and self.text[start:].strip():
             message = "found no placeholder, expected at least one such as {{input}}: every item would be asked the same. Add it where the item's text belongs."
             self.add("EG173", message, start + _leading(self.text[start:]))
 

@@ -91,7 +91,7 @@ def _models(top: Section) -> dict[str, ModelSpec | None]:
     for name in tables.table if tables else ():
         assert tables is not None
         if not _NAME.fullmatch(name):
-            message = f"found the model name {describe(name)}, expected letters, digits, `.`, `_` and `-`. Rename it."
+            message = f"found the model name `{name}`, expected letters, digits, `.`, `_` and `-`. Rename it."
             tables.problem("EG114", message, name)
         section = tables.section(name, bracketed=2, like=f"Write [models.{name}].")
         models[name] = None if section is None else _model(section)
@@ -218,7 +218,7 @@ def _reference(
 
 def _no_model(name: str, models: dict[str, ModelSpec | None] | dict[str, ModelSpec]) -> str:
     hint = nearest(name, models) or " Add its [models.NAME] table."
-    return f"found {describe(name)}, expected a model of {FILE_NAME} ({listing(models)}).{hint}"
+    return f"found `{name}`, expected a model of {FILE_NAME} ({listing(models)}).{hint}"
 
 
 def _check_judge(file: TomlFile, judge: str) -> None:

@@ -85,6 +85,8 @@ def _note_syntax(
         return
     if isinstance(error, RecursionError):
         reason, line, column = "values nested too deep", 0, 0
+    elif not isinstance(error, tomllib.TOMLDecodeError):  # Python's limit of digits of an int
+        reason, line, column = "a number of too many digits", 0, 0
     else:
         told = _TOLD_PLACE.search(str(error))
         reason = str(error)[: told.start()] if told else str(error)

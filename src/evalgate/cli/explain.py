@@ -9,7 +9,7 @@ import click
 @click.argument("code", required=False)
 def explain(code: str | None) -> None:
     """What an error CODE means, why it matters, and what to do; without CODE, the list of them."""
-    from evalgate.authored import known_codes, suggestion
+    from evalgate.authored import known_codes, nearest
     from evalgate.authored import explain as look_up
     from evalgate.errors import UsageError
 
@@ -21,7 +21,7 @@ def explain(code: str | None) -> None:
     found = look_up(code.upper())
     if found is None:
         raise UsageError(
-            f"found no code {code!r}, expected one like EG101.{suggestion(code.upper(), known_codes())} "
+            f"found no code {code!r}, expected one like EG101.{nearest(code.upper(), known_codes())} "
             "Run 'evalgate explain' for the list."
         )
     title, text = found

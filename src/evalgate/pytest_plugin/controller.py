@@ -136,12 +136,20 @@ class Controller:
         if self.brief is not None:
             node.workerinput["evalgate"] = msgspec.json.encode(self.brief).decode()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection(self, session: pytest.Session) -> None:
+    @property
+    def _blocked(self) -> bool:
         """Nothing to test where nothing could be asked."""
-        del session
-        if self.error is not None or (self.bypasses and not self.partial):
-            pytest.exit("evalgate could not ask", returncode=int(Exit.CLOSED))
+        return self.error is not None or bool(self.bypasses)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool | None:
+        if self._blocked:
+            session.items = []
+        return True if self._blocked else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> bool | None:
+        return True if self._blocked else None
 
     # -- while tests run
 

@@ -105,7 +105,7 @@ def _open(
         run = Run(Path(path), manifest_of(loaded, identity))
     except EvalgateError as e:
         _fail(request, e)
-    return Answers(request.module.SUITE, loaded.gold, run)
+    return Answers(request.module.SUITE, loaded.gold, run, card=loaded.card)
 
 
 def open_answers(request: pytest.FixtureRequest) -> Answers:
@@ -181,8 +181,8 @@ class Threshold:
 
     def _uncovered(self, estimate: Estimate) -> str | None:
         """Why the estimate does not account for every item of the gold set (or of its slice), or None."""
-        if estimate.sample.kind == "first_release":
-            return None if self._desk.brief.first_release else "a first-release finding beside a baseline"
+        if estimate.sample.kind == "first_release" and not self._desk.brief.first_release:
+            return "a first-release finding beside a baseline"
         gold = self._loaded.gold
         match = _SLICE.fullmatch(self._key)
         tag = match["parameter"] if match and match["parameter"] in gold.tags else None

@@ -31,7 +31,7 @@ from evalgate.report.words import (
 )
 
 _COLUMNS = (  # heading, and whether its cells are numbers
-    ("Requirement", False),
+    ("Test", False),
     ("Status", False),
     ("Interval and threshold", False),
     ("Estimate", True),
@@ -40,15 +40,15 @@ _COLUMNS = (  # heading, and whether its cells are numbers
     ("Units", True),
     ("Items", True),
     ("Unscored", True),
-    ("More units needed", True),
+    ("Needed", True),
 )
 
 _HELP: tuple[tuple[FindingStatus, str], ...] = (
     ("pass", "The whole bar is on the shaded side."),
-    ("fail", "The whole bar is off the shaded side: the requirement is proven to be missed."),
+    ("fail", "The whole bar is off the shaded side: the threshold is proven to be missed."),
     (
         "inconclusive",
-        "The bar lies on both sides. More cases would tell; the last column estimates how many more units.",
+        "The bar lies on both sides. More cases would tell; the column “Needed” estimates how many more units.",
     ),
     (
         "insufficient",
@@ -84,7 +84,9 @@ def render_html(
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{_text(f'{name}: {verdict}')} · {_text(title)}</title>\n"
         f"<style>{style}</style>\n</head>\n"
-        f'<body class="{verdict}">\n<main>\n' + "\n".join(filter(None, body)) + "\n</main>\n</body>\n</html>\n"
+        f'<body class="{verdict}">\n<main>\n'
+        + "\n".join(filter(None, body))
+        + "\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -114,6 +116,7 @@ def _header(decision: Decision, title: str) -> str:
     counts = "".join(
         f'<li class="s-{status}">{STATUS[status].symbol} {n} {status}</li>'
         for status, n in tally(decision.findings)
+        if not decision.integrity  # a count of passes means nothing where the evidence was changed
     )
     return (
         f'<header>\n<p class="kicker">{_text(title)}</p>\n'
@@ -153,7 +156,8 @@ def _keyed(findings: Iterable[Finding]) -> Iterable[tuple[str, Finding]]:
 def _suites(findings: Sequence[Finding]) -> Iterable[str]:
     keys = {id(f): key for key, f in _keyed(findings)}
     head = "".join(
-        f'<th scope="col" role="columnheader"{_class("n" if n else "")}>{title}</th>' for title, n in _COLUMNS
+        f'<th scope="col" role="columnheader" class="c{i}{" n" if number else ""}">{title}</th>'
+        for i, (title, number) in enumerate(_COLUMNS, start=1)
     )
     for i, (suite, group) in enumerate(by_suite(findings).items(), start=1):
         rows = "\n".join(_row(f, keys[id(f)]) for f in group)
@@ -163,10 +167,6 @@ def _suites(findings: Sequence[Finding]) -> Iterable[str]:
             f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>\n'
             f'<tbody role="rowgroup">\n{rows}\n</tbody>\n</table>\n</section>'
         )
-
-
-def _class(name: str) -> str:
-    return f' class="{name}"' if name else ""
 
 
 def _row(f: Finding, key: str) -> str:
@@ -188,7 +188,7 @@ def _row(f: Finding, key: str) -> str:
                     str(f.units),
                     str(f.items),
                     str(f.unscored),
-                    NONE if f.needed is None else f"about {f.needed}",
+                    NONE if f.needed is None else f"+{f.needed}",
                 ),
                 strict=True,
             )
@@ -206,17 +206,18 @@ def _how_to_read(findings: Sequence[Finding]) -> str:
         return ""
     alphas = _alphas(findings)
     rows = "".join(
-        f'<dt class="s-{status}">{STATUS[status].symbol} {status}</dt><dd>{text}</dd>' for status, text in _HELP
+        f'<dt class="s-{status}">{STATUS[status].symbol} {status}</dt><dd>{text}</dd>'
+        for status, text in _HELP
     )
     return (
         '<section class="help" aria-labelledby="how">\n<h2 id="how">How to read this page</h2>\n'
-        "<p>Each row is one requirement. Its threshold was fixed before the model was asked about the test cases. "
-        "The <b>dot</b> is what was measured on these cases. The <b>bar</b> is the range in which the true value lies, "
+        "<p>Each row is one test of the model's answers. Its threshold was fixed before the model was asked. "
+        "The <b>dot</b> is what was measured on the cases of the gold set. The <b>bar</b> is the range in which the true value lies, "
         "for all cases like them: each of its ends is wrong with a probability of at most "
         f"{_text(alphas)}. The <b>shaded side</b> of the upright line is where the value has to be. "
-        "A requirement is met only if the whole bar is there; a good dot alone decides nothing.</p>\n"
+        "A threshold is met only if the whole bar is there; a good dot alone decides nothing.</p>\n"
         f"<dl>{rows}</dl>\n"
-        "<p>The decision is <b>open</b> only if every requirement passes and nothing was left out; <b>closed</b> if one is "
+        "<p>The decision is <b>open</b> only if every test passes and nothing was left out; <b>closed</b> if a threshold is "
         "proven to be missed, or a check was bypassed; <b>undecided</b> if the evidence cannot tell yet.</p>\n"
         "<p>A <b>unit</b> is one independent case, such as a member or a document: several items of one unit count as one "
         "piece of evidence. <b>Unscored</b> items never got an answer. Where <b>all</b> are required, every item was examined, "

@@ -9,9 +9,12 @@ from evalgate.records import Finding, Record
 from evalgate.report.numbers import exact_text, high_text, low_text, present, value_text
 from evalgate.report.words import STATUS, is_difference, plain, threshold_text
 
-WIDTH, HEIGHT = 220, 46
-_LEFT, _RIGHT = 14.0, 206.0  # the axis, in units of the picture; room for half a label on both sides
-_TOP, _MIDDLE, _BASE = 14.0, 23.0, 32.0  # top of the shaded band, centre of the bar, the axis
+WIDTH, HEIGHT = 220, 48
+_LEFT, _RIGHT = (
+    14.0,
+    206.0,
+)  # the axis, in units of the picture; room for half a label on both sides
+_TOP, _MIDDLE, _BASE = 15.0, 24.0, 33.0  # top of the shaded band, centre of the bar, the axis
 _LEVELS = (0.1, 0.2, 0.5, 1.0)  # lengths of an axis for levels: one end is always 0 or 1
 _DIFFERENCES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # half lengths of an axis for differences, around 0
 _EDGE = 0.12  # share of the axis that stays free at an end that is neither 0 nor 1
@@ -56,7 +59,11 @@ def _difference_axis(numbers: Sequence[float]) -> Axis:
 
 def _numbers(finding: Finding) -> list[float]:
     target = _target(finding)
-    return [x for x in map(present, (finding.estimate, finding.low, finding.high, target)) if x is not None]
+    return [
+        x
+        for x in map(present, (finding.estimate, finding.low, finding.high, target))
+        if x is not None
+    ]
 
 
 def _target(finding: Finding) -> float | None:
@@ -83,8 +90,10 @@ def interval_plot(finding: Finding, *, key: str) -> str:
     axis = axis_of(finding)
     title = plain(f"{finding.suite} {finding.test}: {finding.status}")
     parts = [
-        f'<svg class="plot s-{finding.status}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-        f' role="img" aria-labelledby="{key}-t {key}-d">',
+        (
+            f'<svg class="plot s-{finding.status}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+            f' role="img" aria-labelledby="{key}-t {key}-d">'
+        ),
         f'<title id="{key}-t">{escape(title)}</title><desc id="{key}-d">{escape(describe(finding))}</desc>',
         *_good_side(finding, axis),
         *_scale(finding, axis),
@@ -141,17 +150,20 @@ def _threshold(finding: Finding, axis: Axis) -> Iterable[str]:
         return
     x = axis.x(target)
     yield _line("threshold", x, _TOP - 3, x, _BASE + 3)
-    label = threshold_text(finding.threshold).replace(">=", "≥").replace("<=", "≤").replace("-", "−")
+    label = (
+        threshold_text(finding.threshold).replace(">=", "≥").replace("<=", "≤").replace("-", "−")
+    )
     anchor = "start" if x < _LEFT + 22 else "end" if x > _RIGHT - 22 else "middle"
     at = {"start": x - 1, "end": x + 1, "middle": x}[anchor]
-    yield f'<text class="target" x="{at}" y="9" text-anchor="{anchor}">{escape(label)}</text>'
+    yield f'<text class="target" x="{at}" y="10" text-anchor="{anchor}">{escape(label)}</text>'
 
 
 def _dot(finding: Finding, axis: Axis) -> Iterable[str]:
     value = present(finding.estimate)
     if value is None:
-        x = (_LEFT + _RIGHT) / 2
-        yield f'<text class="none" x="{x}" y="{_MIDDLE + 3}" text-anchor="middle">no estimate</text>'
+        line = axis.x(_target(finding) or axis.low)
+        x = (_LEFT + line) / 2 if line - _LEFT > _RIGHT - line else (line + _RIGHT) / 2
+        yield f'<text class="none" x="{x}" y="{_MIDDLE + 3.5}" text-anchor="middle">no estimate</text>'
     else:
         yield f'<circle class="dot" cx="{axis.x(value)}" cy="{_MIDDLE}" r="4"/>'
 

@@ -14,6 +14,7 @@ from evalgate.report.words import (
     VERDICT,
     by_suite,
     headline,
+    next_step,
     plain,
     short_digest,
     short_method,
@@ -141,19 +142,20 @@ class _Printer:
         from rich.padding import Padding
         from rich.text import Text
 
-        verdict = self.decision.decision
+        d = self.decision
+        verdict = d.decision
         mark = VERDICT[verdict]
-        digest = short_digest(self.decision.model.get("digest", ""))
+        digest = short_digest(d.model.get("digest", ""))
         self.console.print()
         self.line(
             (
                 f"{mark.symbol if self.symbols else mark.ascii} {verdict.upper()}",
                 _VERDICT_STYLE[verdict],
             ),
-            (f"  {self.decision.model.get('name', '')}", "bold"),
+            (f"  {d.model.get('name', '')}", "bold"),
             (f"  {digest}" if digest else "", "dim"),
         )
-        self.console.print(Padding(Text(self.text(headline(self.decision))), (0, 0, 1, 2)))
+        self.console.print(Padding(Text(self.text(f"{headline(d)} {next_step(d)}")), (0, 0, 1, 2)))
 
     def table(self) -> None:
         """One row per finding under the name of its suite."""

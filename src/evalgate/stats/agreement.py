@@ -102,7 +102,8 @@ def _distance(values: Sequence[Any], totals: Floats, level: Level) -> Floats:
     if level == "interval":
         return gap
     total = (numbers[:, None] + numbers[None, :]) ** 2
-    return np.divide(gap, total, out=np.zeros((size, size)), where=total > 0.0)
+    relative: Floats = np.divide(gap, total, out=np.zeros((size, size)), where=total > 0.0)
+    return relative
 
 
 def _squares(places: Floats) -> Floats:

@@ -34,7 +34,12 @@ def tango_lower(b: int, c: int, n: int, alpha: float = 0.05) -> float:
 
     def excess(d: float) -> float:
         """Positive left of the bound, negative between it and the estimate."""
-        return b - c - n * d - z * math.sqrt(n * max(0.0, 2.0 * _q(b, c, n, d) + d * (1.0 - d)))
+        return (
+            b
+            - c
+            - n * d
+            - z * math.sqrt(n * max(0.0, 2.0 * constrained_loss(b, c, n, d) + d * (1.0 - d)))
+        )
 
     estimate = (b - c) / n
     return min(estimate, float(brentq(excess, -1.0, estimate, xtol=1e-14, rtol=1e-14)))
@@ -56,8 +61,8 @@ def mcnemar_exact_p(b: int, c: int) -> float:
     return min(1.0, 2.0 * float(bdtr(min(b, c), b + c, 0.5)))
 
 
-def _q(b: int, c: int, n: int, d: float) -> float:
-    """Constrained maximum likelihood estimate of P(new wrong, old right) given a difference of d."""
+def constrained_loss(b: float, c: float, n: float, d: float) -> float:
+    """Maximum likelihood estimate of P(new wrong, old right) under a difference of d; b, c counts or, for n = 1, shares."""
     linear = -b - c + (2 * n - b + c) * d
     constant = -c * d * (1.0 - d)
     return (math.sqrt(max(0.0, linear * linear - 8.0 * n * constant)) - linear) / (4.0 * n)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from evalgate.stats.classification import worst_atom_macro_f1_bounds
 from evalgate.stats.inputs import Floats, Ints, integer, number, probability, same_length
+from evalgate.stats.paired import constrained_loss
 
 _MOST = 1_000_000  # a gold set nobody will label; searches stop here
 
@@ -172,19 +173,22 @@ def effective_n(n: float, mean_cluster: float, icc: float) -> float:
 def noninferiority_power(
     n: int, margin: float, discordance: float, alpha: float = 0.05, *, difference: float = 0.0
 ) -> float:
-    """P(lower bound of the difference > -margin) for n paired 0/1 units. Normal approximation.
+    """P(Tango's lower bound > -margin) for n paired 0/1 units; 0 where even full agreement could not pass.
 
-    `discordance` is the share of items on which exactly one model is right, `difference` the true gain (new - old).
-    0 where even full agreement could not pass.
+    A margin of 0 or below asks for superiority. `discordance` is the share of units on which exactly one model is
+    right, `difference` the true gain (new - old). Normal approximation with the score test's own variance at -margin:
+    within 0.06 of exact enumeration in the cases tried, on the low side (n from 75, margins 0.02 to 0.05). The usual
+    formula, (z_alpha + z_beta)^2 discordance / margin^2, uses one variance for both and promises up to 0.2 too much.
     """
     n = integer("n", n)
     alpha = probability("alpha", alpha)
-    margin, spread, gap = _paired(margin, discordance, difference)
-    if noninferiority_feasible_bound(n, alpha) <= -margin:
+    at_margin, true, gap = _paired(margin, discordance, difference)
+    if margin > 0.0 and noninferiority_feasible_bound(n, alpha) <= -margin:
         return 0.0
     from scipy.special import ndtr
 
-    return float(ndtr(gap * math.sqrt(n) / spread - _z(alpha)))
+    reach = gap * math.sqrt(n) - _z(alpha) * at_margin
+    return float(ndtr(reach / true)) if true > 0.0 else float(reach > 0.0)
 
 
 def noninferiority_required_n(
@@ -195,12 +199,22 @@ def noninferiority_required_n(
     *,
     difference: float = 0.0,
 ) -> int:
-    """Paired 0/1 units for non-inferiority: ceil((z_alpha + z_beta)^2 (discordance - difference^2) / (margin + difference)^2)."""
+    """The least n of paired 0/1 units with noninferiority_power >= power; ValueError beyond a million."""
     alpha, power = probability("alpha", alpha), probability("power", power)
-    margin, spread, gap = _paired(margin, discordance, difference)
+    at_margin, true, gap = _paired(margin, discordance, difference)
+    if gap <= 0.0:
+        raise ValueError(
+            f"difference: found {difference!r}, expected more than -margin, {-margin!r}."
+        )
     z = _z(alpha)
-    n = math.ceil(max(0.0, z + _z(1.0 - power)) ** 2 * spread**2 / gap**2)
-    return max(n, math.floor(z * z * (1.0 - margin) / margin) + 1)
+    n = math.ceil((max(0.0, z * at_margin + _z(1.0 - power) * true) / gap) ** 2)
+    if margin > 0.0:
+        n = max(n, math.floor(z * z * (1.0 - margin) / margin))
+    if n > _MOST:
+        raise ValueError(f"margin: found {margin!r}, expected a wider one: {n} units are needed.")
+    while noninferiority_power(n, margin, discordance, alpha, difference=difference) < power:
+        n += 1  # the closed form may be one short by rounding
+    return n
 
 
 def mean_gate_power(
@@ -217,7 +231,7 @@ def mean_gate_power(
 
     Approximation: given the sample, the Dirichlet-weighted mean is taken as the beta distribution with its own mean
     and variance (exact for 0/1 units), and so is the sample mean; the dispersion sd^2 / (mean (1 - mean)) stays that
-    of the truth. Within about 0.05 of simulation for n >= 50; optimistic where rare catastrophes drive the spread.
+    of the truth. Within 0.06 of simulation for n >= 100 and 0.08 for n = 50 in the shapes tried (tests/stats).
     """
     n = integer("n", n, 1)
     alpha = probability("alpha", alpha)
@@ -399,15 +413,13 @@ def _on_unit_scale(
 
 
 def _paired(margin: float, discordance: float, difference: float) -> tuple[float, float, float]:
-    """(margin, standard deviation of one difference, distance from the margin)."""
-    margin = probability("margin", margin)
+    """Standard deviation of one difference if the truth were -margin, as it is, and the distance between the two."""
+    margin = number("margin", margin, -1.0, 1.0)
     share = number("discordance", discordance, 0.0, 1.0)
     difference = number("difference", difference, -share, share)
-    if difference <= -margin:
-        raise ValueError(
-            f"difference: found {difference!r}, expected more than -margin, {-margin!r}."
-        )
-    return margin, math.sqrt(max(share - difference**2, 1e-12)), margin + difference
+    lost = constrained_loss((share + difference) / 2, (share - difference) / 2, 1, -margin)
+    at_margin = math.sqrt(max(0.0, 2.0 * lost - margin * (1.0 + margin)))
+    return at_margin, math.sqrt(max(0.0, share - difference**2)), margin + difference
 
 
 def _z(alpha: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evalgate.authored import GoldSet
+from evalgate.authored import Card, GoldSet
 from evalgate.errors import IntegrityError
 from evalgate.records import Answer, GoldItem, Status
 from evalgate.store import Row, Run
@@ -28,10 +28,11 @@ class Answers:
     whole is recognised by its coverage.
     """
 
-    def __init__(self, suite: Suite, gold: GoldSet, run: Run) -> None:
+    def __init__(self, suite: Suite, gold: GoldSet, run: Run, *, card: Card | None = None) -> None:
         self.suite = suite
         self.gold = gold
         self.run = run
+        self.unit_weight_max = card.unit_weight_max if card else None  # micro metrics need the declared largest unit
 
     def __repr__(self) -> str:
         return f"<Answers n={len(self)}>"

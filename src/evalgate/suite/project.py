@@ -17,15 +17,15 @@ from evalgate.authored import (
     Problems,
     Prompt,
     Settings,
+    check_feasible,
     load_card,
     load_gate,
     load_gold,
     load_prompt,
     load_settings,
+    nearest,
     relative,
-    suggestion,
 )
-from evalgate.authored import check as check_feasible
 from evalgate.errors import UsageError
 from evalgate.records import ModelSpec, Record
 from evalgate.suite.answers import check_expected
@@ -84,7 +84,7 @@ class Project:
                 return Path(chosen).stem, ModelSpec(server="llamacpp", artifact=chosen)
             raise UsageError(
                 f"found no [models.{chosen}], expected one of: {', '.join(known) or 'none defined'}."
-                f"{suggestion(chosen, known)} Name one of these or add its table.",
+                f"{nearest(chosen, known)} Name one of these or add its table.",
                 where="evalgate.toml",
                 code="EG202",
             )
@@ -122,7 +122,7 @@ def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
                 "gate.toml",
                 "EG203",
                 f"found baseline = {gate.settings.baseline!r}, expected a model of evalgate.toml."
-                f"{suggestion(gate.settings.baseline, settings.models)} Name one of them.",
+                f"{nearest(gate.settings.baseline, settings.models)} Name one of them.",
             )
     problems.raise_if_any()
     assert gate is not None
