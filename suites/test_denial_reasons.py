@@ -50,7 +50,7 @@ def test_slice_accuracy(answers, threshold, tag):
 
 
 def test_unparseable_rate(answers, threshold):
-    assert threshold.met_by(rate(answers, "unparseable"))
+    assert threshold.met_by(rate(answers, "failed"))
 
 
 def test_refused_rate(answers, threshold):

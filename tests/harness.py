@@ -134,10 +134,14 @@ class Project:
             "concurrency = 8\ntimeout_s = 10\npatience_s = 2\n"
             for name, url in urls.items()
         ]
-        self.write("evalgate.toml", "\n".join(tables) + f'\n[default]\ncandidate = "{next(iter(urls))}"\n')
+        self.write(
+            "evalgate.toml", "\n".join(tables) + f'\n[default]\ncandidate = "{next(iter(urls))}"\n'
+        )
 
     def environment(self, **extra: str) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV_", "EVALGATE"))}
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV_", "EVALGATE"))
+        }
         return {**kept, "COLUMNS": "120", **extra}
 
     def pytest(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:

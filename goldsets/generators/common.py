@@ -56,7 +56,9 @@ def unmark(marked: str) -> tuple[str, list[dict[str, Any]]]:
         start = length + len(before)
         if (key := (label, text.casefold())) not in seen:
             seen.add(key)
-            entities.append({"label": label, "text": text, "start": start, "end": start + len(text)})
+            entities.append(
+                {"label": label, "text": text, "start": start, "end": start + len(text)}
+            )
         plain += [before, text]
         length = start + len(text)
         last = found.end()
@@ -85,7 +87,10 @@ def too_similar(text: str, others: Iterable[str], limit: float) -> bool:
     """Whether any of `others` is more similar to `text` than `limit`. Quick: gives up early on each pair."""
     from rapidfuzz import fuzz, process
 
-    return process.extractOne(text, others, scorer=fuzz.token_sort_ratio, score_cutoff=100 * limit) is not None
+    return (
+        process.extractOne(text, others, scorer=fuzz.token_sort_ratio, score_cutoff=100 * limit)
+        is not None
+    )
 
 
 def closest_pair(texts: Sequence[str]) -> tuple[float, int, int]:

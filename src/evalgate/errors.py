@@ -54,7 +54,7 @@ class UsageError(EvalgateError):
     exit = Exit.USAGE
 
 
-class FileProblems(UsageError):
+class FileProblems(UsageError):  # noqa: N818 (the charter's name)
     """All problems of all authored files, collected before anything is asked."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -62,7 +62,7 @@ class FileProblems(UsageError):
         super().__init__("\n".join(str(p) for p in self.problems))
 
 
-class Undecided(EvalgateError):
+class Undecided(EvalgateError):  # noqa: N818 (a state, not a mistake)
     """Evidence is missing that only people can supply (labels, a signature)."""
 
     exit = Exit.UNDECIDED

@@ -79,7 +79,9 @@ class Answer(Record, kw_only=True):
     status: Status
     correct: bool
 
-    def __repr__(self) -> str:  # pytest prints values on failure; clinical text must not reach a log
+    def __repr__(
+        self,
+    ) -> str:  # pytest prints values on failure; clinical text must not reach a log
         return f"<Answer {self.id} {self.status}>"
 
 

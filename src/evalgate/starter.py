@@ -107,7 +107,9 @@ def write_project(target: Path) -> list[str]:
         files[f"suites/test_{name}.py"] = trim_suite(
             (origin / "suites" / f"test_{name}.py").read_text(encoding="utf-8"), set(rows[name])
         )
-        files[f"suites/prompts/{name}.md"] = (origin / "suites" / "prompts" / f"{name}.md").read_text(encoding="utf-8")
+        files[f"suites/prompts/{name}.md"] = (
+            origin / "suites" / "prompts" / f"{name}.md"
+        ).read_text(encoding="utf-8")
         files[f"goldsets/{name}.jsonl"] = _subset(origin, name)
         files[f"goldsets/{name}.toml"] = _card(origin, name)
     for relative, text in files.items():
@@ -123,14 +125,18 @@ def _subset(origin: Path, name: str) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     items: list[dict[str, Any]] = [json.loads(line) for line in lines]
     chosen = {item["id"] for item in _generator(origin, name).starter_subset(items, UNITS)}
-    return "".join(line + "\n" for line, item in zip(lines, items, strict=True) if item["id"] in chosen)
+    return "".join(
+        line + "\n" for line, item in zip(lines, items, strict=True) if item["id"] in chosen
+    )
 
 
 def _generator(origin: Path, name: str) -> Any:
     import sys
 
     folder = origin / "goldsets" / "generators"
-    spec = importlib.util.spec_from_file_location(f"evalgate_generators_{name}", folder / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(
+        f"evalgate_generators_{name}", folder / f"{name}.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -179,7 +185,9 @@ def _trim_imports(source: str) -> str:
         if not isinstance(node, (ast.Import, ast.ImportFrom)):
             continue
         kept = [a for a in node.names if (a.asname or a.name).split(".")[0] in used]
-        if len(kept) == len(node.names) or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+        if len(kept) == len(node.names) or (
+            isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        ):
             continue
         names = ", ".join(a.name + (f" as {a.asname}" if a.asname else "") for a in kept)
         head = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "

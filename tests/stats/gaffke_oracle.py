@@ -6,6 +6,8 @@ probability follows from the characteristic function, prod (1 - i s a_j)^-count_
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
@@ -20,10 +22,7 @@ def share_below_zero(slopes, counts):
         return (np.exp(-(c * np.log(1 - 1j * s * a)).sum()) / s).imag
 
     parts = [0, 0.05, 0.3, 1, 3, 10, 50, 400]
-    total = sum(
-        quad(integrand, lo, hi, limit=400, epsabs=1e-11)[0]
-        for lo, hi in zip(parts, parts[1:], strict=False)
-    )
+    total = sum(quad(integrand, lo, hi, limit=400, epsabs=1e-11)[0] for lo, hi in pairwise(parts))
     total += quad(integrand, parts[-1], np.inf, limit=400, epsabs=1e-11)[0]
     return 0.5 - total / np.pi
 

@@ -30,7 +30,7 @@ from evalgate import stats
         (lambda: stats.worst_atom_lower(["0.5"]), "'0.5'"),
         (lambda: stats.worst_atom_lower([0.5, None]), "None"),
         (lambda: stats.worst_atom_lower([[0.5]]), "2 dimensions"),
-        (lambda: stats.worst_atom_lower(), "neither"),
+        (stats.worst_atom_lower, "neither"),
         (lambda: stats.worst_atom_lower([1], x_counts=[[1, 1]]), "both"),
         (lambda: stats.worst_atom_lower(x_counts=[[1]]), r"\(1,\)"),
         (lambda: stats.worst_atom_lower(x_counts=[[1, -2]]), "-2"),
@@ -63,6 +63,7 @@ def test_what_is_no_data_is_refused_with_the_value_in_the_message(call, found):
 def test_counts_may_come_as_whole_floats_and_numpy_numbers():
     assert stats.cp_lower(np.int64(97), 100.0) == stats.cp_lower(97, 100)
     assert stats.worst_atom_lower(np.array([True, True, False])) == stats.cp_lower(2, 3)
+    assert stats.worst_atom_lower(np.array([1, 1.0, 0], object)) == stats.cp_lower(2, 3)
     assert stats.worst_atom_lower([1, 0.5, np.float32(0.25)]) == stats.worst_atom_lower(
         [0.25, 0.5, 1]
     )

@@ -41,7 +41,7 @@ def test_without_weight_on_the_judge_it_is_clopper_pearson():
 
 
 @pytest.mark.parametrize(
-    "f", [[0.5] * 120, [1.0 - y for y in Y], [float(i % 2) for i in range(120)]]
+    "f", [[0.5] * 120, [1.0 - y for y in Y], [float(i // 10 % 2) for i in range(120)]]
 )
 def test_a_judge_that_is_constant_contrary_or_noise_gets_no_weight(f):
     assert stats.ppi_power_tuning(Y, f, REST) == 0.0

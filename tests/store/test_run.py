@@ -47,7 +47,13 @@ def test_a_row_comes_back_as_it_landed(tmp_path):
     m = manifest()
     with RunWriter(tmp_path / "r", m) as writer:
         writer.land(
-            4, "id-4", Reply(text='a "quoted"\nline \u2028 é', finish="length", tries=(Try(error="HTTP 429", seconds=0.1),))
+            4,
+            "id-4",
+            Reply(
+                text='a "quoted"\nline \u2028 é',
+                finish="length",
+                tries=(Try(error="HTTP 429", seconds=0.1),),
+            ),
         )
     row = Run(tmp_path / "r", m).row(4)
     assert row is not None
@@ -81,7 +87,11 @@ def test_a_second_writer_appends_after_the_first(tmp_path):
         {"sampling": Sampling(max_tokens=7)},
         {"model": ModelIdentity(name="m", digest="sha256:other", server="endpoint", version="1")},
         {"model": ModelIdentity(name="m", digest="sha256:aa", server="endpoint", version="2")},
-        {"model": ModelIdentity(name="m", digest="sha256:aa", server="endpoint", version="1", args=("--x",))},
+        {
+            "model": ModelIdentity(
+                name="m", digest="sha256:aa", server="endpoint", version="1", args=("--x",)
+            )
+        },
     ],
 )
 def test_whatever_can_change_an_answer_changes_the_key(change):
@@ -161,7 +171,10 @@ def test_an_edited_manifest_is_noticed(tmp_path):
 
 def test_a_second_writer_is_refused_while_the_first_lives(tmp_path):
     m = manifest(2)
-    with RunWriter(tmp_path / "r", m), pytest.raises(InfrastructureError, match=f"pid {os.getpid()}"):
+    with (
+        RunWriter(tmp_path / "r", m),
+        pytest.raises(InfrastructureError, match=f"pid {os.getpid()}"),
+    ):
         RunWriter(tmp_path / "r", m).__enter__()
 
 

@@ -77,7 +77,10 @@ def _note_syntax(
     error: ValueError | RecursionError, text: str, name: str, problems: Problems
 ) -> None:
     repeats = scan(text).repeats
+    paths = {path for path, _, _ in repeats}
     for path, first, second in repeats:
+        if any(path[:n] in paths for n in range(1, len(path))):
+            continue  # of a table that is itself given twice
         shown = ".".join(str(p) for p in path if not isinstance(p, int))
         message = f"found `{shown}` a second time (first on line {first[0]}), expected it once. Keep one of them."
         problems.add(name, "EG104", message, line=second[0], column=second[1])

@@ -12,10 +12,16 @@ import click
 
 _COMMANDS = {
     "explain": ("evalgate.cli.explain:explain", "what an error code means and what to do about it"),
-    "gate": ("evalgate.cli.gate:gate", "the gate: check a model; refuses unless every threshold is met"),
+    "gate": (
+        "evalgate.cli.gate:gate",
+        "the gate: check a model; refuses unless every threshold is met",
+    ),
     "gold": ("evalgate.cli.gold:gold", "gold sets: check what is written there"),
     "init": ("evalgate.cli.init:init", "write a small complete project to start from"),
-    "models": ("evalgate.cli.models:models", "models: import packaged weights, list what is defined"),
+    "models": (
+        "evalgate.cli.models:models",
+        "models: import packaged weights, list what is defined",
+    ),
     "plan": ("evalgate.cli.plan:plan", "is every threshold reachable, and with what power?"),
     "run": ("evalgate.cli.run:run", "runs on disk: list them"),
 }
@@ -24,7 +30,9 @@ _COMMANDS = {
 class LazyGroup(click.Group):
     """A group whose members are named with their one-line help and imported when called."""
 
-    def __init__(self, *args: object, members: dict[str, tuple[str, str]], **kwargs: object) -> None:
+    def __init__(
+        self, *args: object, members: dict[str, tuple[str, str]], **kwargs: object
+    ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self._members = members
 

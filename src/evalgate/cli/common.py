@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="show tracebacks of internal errors")
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="show tracebacks of internal errors"
+)
 
 
 def project_root() -> Path:

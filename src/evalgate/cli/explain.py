@@ -9,8 +9,8 @@ import click
 @click.argument("code", required=False)
 def explain(code: str | None) -> None:
     """What an error CODE means, why it matters, and what to do; without CODE, the list of them."""
-    from evalgate.authored import known_codes, nearest
     from evalgate.authored import explain as look_up
+    from evalgate.authored import known_codes, nearest
     from evalgate.errors import UsageError
 
     if code is None:

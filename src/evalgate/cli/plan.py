@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import click
 
@@ -38,16 +39,32 @@ def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
         try:
             assumed[name] = float(value)
         except ValueError:
-            raise UsageError(f"found --true {text!r}, expected SUITE.TEST=VALUE such as a.recall=0.9.") from None
+            raise UsageError(
+                f"found --true {text!r}, expected SUITE.TEST=VALUE such as a.recall=0.9."
+            ) from None
         if not math.isfinite(assumed[name]) or not -1 < assumed[name] <= 1:
             raise UsageError(f"found --true {text!r}, expected a value in (-1, 1].")
     project = load_project(project_root())
     rows = plan_rows(project, assumed)
     table = Table(title=None, box=None, pad_edge=False)
-    for column in ("suite", "test", "threshold", "units", f"needed for {TARGET_POWER:g}", "best bound", "if truly", "power"):
-        table.add_column(column, justify="left" if column in ("suite", "test") else "right", no_wrap=column != "suite")
+    for column in (
+        "suite",
+        "test",
+        "threshold",
+        "units",
+        f"needed for {TARGET_POWER:g}",
+        "best bound",
+        "if truly",
+        "power",
+    ):
+        table.add_column(
+            column,
+            justify="left" if column in ("suite", "test") else "right",
+            no_wrap=column != "suite",
+        )
     for row in rows:
-        bar = " ".join({"min": ">= ", "max": "<= ", "all": "all"}[k] + (f"{v:g}" if k != "all" else "") for k, v in row.threshold.items())
+        ((kind, target),) = row.threshold.items()
+        bar = "all" if kind == "all" else f"{'>=' if kind == 'min' else '<='} {target:g}"
         table.add_row(
             row.suite,
             row.test,
@@ -58,7 +75,7 @@ def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
             "-" if math.isnan(row.assumed) else f"{row.assumed:.4f}",
             f"{row.power:.2f}",
         )
-    console = Console(width=None if click.get_text_stream("stdout").isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table)
     for row in rows:
         if row.note and row.note != "simulated":
@@ -70,5 +87,7 @@ def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
     )
     hopeless = [row for row in rows if row.power == 0.0]
     if (hopeless or joint < HOPELESS) and not force:
-        click.echo("hopeless: a model that is good enough would mostly be refused. Add units, or lower thresholds now, before results are seen.")
+        click.echo(
+            "hopeless: a model that is good enough would mostly be refused. Add units, or lower thresholds now, before results are seen."
+        )
         raise click.exceptions.Exit(1)

@@ -8,7 +8,9 @@ from evalgate.cli import LazyGroup
 from evalgate.cli.common import project_root, verbose_option
 
 
-@click.group(cls=LazyGroup, members={"list": ("evalgate.cli.run:list_", "the runs under reports/runs")})
+@click.group(
+    cls=LazyGroup, members={"list": ("evalgate.cli.run:list_", "the runs under reports/runs")}
+)
 def run() -> None:
     """Runs: what models answered, kept on disk."""
 

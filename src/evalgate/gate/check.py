@@ -56,7 +56,9 @@ class CheckError(EvalgateError):
         self.exit = Exit(code)
 
 
-def check(project: Project, model: str, *, fresh: bool = False, log: Path | None = None) -> Decision:
+def check(
+    project: Project, model: str, *, fresh: bool = False, log: Path | None = None
+) -> Decision:
     """Asks, scores and decides about one model in a fresh process. Progress goes to stderr, pytest's output to `log`.
 
     Raises CheckError where there is no decision (usage, interruption, internal error).
@@ -65,7 +67,11 @@ def check(project: Project, model: str, *, fresh: bool = False, log: Path | None
     keys = {s.api_key_env for s in project.settings.models.values() if s.api_key_env}
     environment = {k: v for k, v in os.environ.items() if k in _KEPT or k in keys}
     nonce = secrets.token_hex(16)
-    environment |= {"EVALGATE_NONCE": nonce, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUNBUFFERED": "1"}
+    environment |= {
+        "EVALGATE_NONCE": nonce,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
     with tempfile.TemporaryDirectory(prefix="evalgate-") as temporary:
         configuration = Path(temporary) / "pytest.ini"
         configuration.write_text("[pytest]\n")
@@ -90,14 +96,14 @@ def check(project: Project, model: str, *, fresh: bool = False, log: Path | None
             *(["--fresh"] if fresh else []),
         ]
         status = _run(argv, root, environment, log)
-        return _believe(target, nonce, status, model, project, log)
+        return _believe(target, nonce=nonce, status=status, model=model, project=project, log=log)
 
 
 def _run(argv: list[str], root: Path, environment: Mapping[str, str], log: Path | None) -> int:
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(log or os.devnull, "wb") as output:  # noqa: PTH123 (os.devnull is no Path)
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 (this interpreter, arguments of our own)
             argv,
             cwd=root,
             env=dict(environment),
@@ -119,23 +125,33 @@ def _die_with_parent() -> None:
 
 
 def _believe(
-    target: Path, nonce: str, status: int, model: str, project: Project, log: Path | None
+    target: Path, *, nonce: str, status: int, model: str, project: Project, log: Path | None
 ) -> Decision:
     try:
         outcome = msgspec.json.decode(target.read_bytes(), type=Outcome)
     except (OSError, msgspec.MsgspecError):
         outcome = None
-    if outcome is None or outcome.nonce != nonce or (outcome.decision is None) == (outcome.error is None):
+    if (
+        outcome is None
+        or outcome.nonce != nonce
+        or (outcome.decision is None) == (outcome.error is None)
+    ):
         if status in (-signal.SIGINT, Exit.INTERRUPTED):
             raise CheckError("interrupted; the next start goes on from here", Exit.INTERRUPTED)
         where = f" See {log}." if log else ""
-        return _closed(project, model, f"the test process ended with status {status} and without a decision.{where}")
+        return _closed(
+            project,
+            model,
+            f"the test process ended with status {status} and without a decision.{where}",
+        )
     if outcome.decision is None:
         raise CheckError(outcome.error or "", outcome.exit)
     decision = outcome.decision
     if (status == 0) != (decision.decision == "open") or outcome.exit != decision.exit:
         return _closed(
-            project, model, f"the test process ended with status {status}, its decision says {decision.decision}"
+            project,
+            model,
+            f"the test process ended with status {status}, its decision says {decision.decision}",
         )
     return decision
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityError
 from evalgate.metrics import Estimate
-from evalgate.metrics.estimate import Census
+from evalgate.metrics.estimate import Binary, Census
 from evalgate.records import Bar, Decision, Finding, FindingStatus, Record, Verdict
 from evalgate.report.numbers import shown
 
@@ -26,7 +26,14 @@ class Bypass(Record, kw_only=True):
 
 
 def find(
-    *, suite: str, test: str, bar: Bar, estimate: Estimate, alpha: float, seed: int, unscored_max: float
+    *,
+    suite: str,
+    test: str,
+    bar: Bar,
+    estimate: Estimate,
+    alpha: float,
+    seed: int,
+    unscored_max: float,
 ) -> Finding:
     """What one threshold finds. PASS needs the whole interval on the right side; a point never decides.
 
@@ -34,7 +41,9 @@ def find(
     """
     low, high = estimate.bounds(alpha, seed, draws=_DRAWS)
     target = bar.min if bar.min is not None else bar.max
-    near = target is not None and any(b is not None and abs(b - target) < _CLOSE for b in (low, high))
+    near = target is not None and any(
+        b is not None and abs(b - target) < _CLOSE for b in (low, high)
+    )
     if near:
         low, high = estimate.bounds(alpha, seed, draws=_FINE_DRAWS)
     status, reason = _judge(bar, estimate, low, high, unscored_max)
@@ -68,6 +77,23 @@ def threshold_of(bar: Bar) -> dict[str, float | bool]:
     return {"all": True}
 
 
+def _more_units(
+    estimate: Estimate, bar: Bar, low: float | None, high: float | None, alpha: float
+) -> int | None:
+    from evalgate.stats import more_units_needed
+
+    return more_units_needed(
+        value=estimate.value,
+        low=low,
+        high=high,
+        units=estimate.units,
+        minimum=bar.min,
+        maximum=bar.max,
+        alpha=alpha,
+        binary=isinstance(estimate.sample, Binary),
+    )
+
+
 def _judge(
     bar: Bar, estimate: Estimate, low: float | None, high: float | None, unscored_max: float
 ) -> tuple[FindingStatus, str]:
@@ -79,29 +105,33 @@ def _judge(
         return "insufficient", (
             f"{estimate.unscored} of {estimate.items} items have no answer, at most {unscored_max:.0%} may"
         )
-    if bar.all:
-        if not estimate.census:
-            return "insufficient", "the threshold { all = true } needs must_pass(answers)"
-        wrong = estimate.sample.wrong if isinstance(estimate.sample, Census) else ("unknown",)
-        if wrong:
-            return "fail", f"{len(wrong)} of {estimate.items} must-pass items are wrong: {_some(wrong)}"
-        return "pass", ""
-    if estimate.census:
-        return "insufficient", "must_pass(answers) needs the threshold { all = true }"
+    if bar.all or estimate.census:
+        return _judge_census(bar, estimate)
     if low is None or high is None or estimate.value is None:
         return "insufficient", "there is no interval to hold against the threshold"
+    return _judge_interval(bar, low, high)
+
+
+def _judge_census(bar: Bar, estimate: Estimate) -> tuple[FindingStatus, str]:
+    if not bar.all or not isinstance(estimate.sample, Census):
+        return "insufficient", "must_pass(answers) and the threshold { all = true } belong together"
+    wrong = estimate.sample.wrong
+    if wrong:
+        return "fail", f"{len(wrong)} of {estimate.items} must-pass items are wrong: {_some(wrong)}"
+    return "pass", ""
+
+
+def _judge_interval(bar: Bar, low: float, high: float) -> tuple[FindingStatus, str]:
     if bar.min is not None:
-        if low >= bar.min:
-            return "pass", ""
-        if high < bar.min:
-            return "fail", f"proven below {bar.min:g}"
-        return "inconclusive", f"the interval {shown(low, high)} straddles {bar.min:g}"
-    assert bar.max is not None
-    if high <= bar.max:
+        passes, fails, target, side = low >= bar.min, high < bar.min, bar.min, "below"
+    else:
+        assert bar.max is not None
+        passes, fails, target, side = high <= bar.max, low > bar.max, bar.max, "above"
+    if passes:
         return "pass", ""
-    if low > bar.max:
-        return "fail", f"proven above {bar.max:g}"
-    return "inconclusive", f"the interval {shown(low, high)} straddles {bar.max:g}"
+    if fails:
+        return "fail", f"proven {side} {target:g}"
+    return "inconclusive", f"the interval {shown(low, high)} straddles {target:g}"
 
 
 def _some(ids: Sequence[str], limit: int = 5) -> str:

@@ -61,7 +61,7 @@ class _Errorless:
         return len(self._loaded.gold)
 
     def __iter__(self) -> Iterator[Answer]:
-        for _, item in self._loaded.gold.items():
+        for _ordinal, item in self._loaded.gold.items():
             expected = self._loaded.suite.expected(item.expected)
             yield Answer(
                 id=item.id,
@@ -83,16 +83,27 @@ def plan_rows(project: Project, assumed: Mapping[str, float] | None = None) -> l
     allows, and a true difference of 0. Raises UsageError for a name that is no threshold.
     """
     assumed = dict(assumed or {})
-    known = [f"{s}.{k}" for s, rows in project.gate.suites.items() for k in rows]
+    known = [f"{suite}.{key}" for suite, bars in project.gate.suites.items() for key in bars]
     for name in assumed:
         if name not in known:
-            raise UsageError(f"found --true {name}, expected one of: {', '.join(known)}. Name a threshold.")
+            raise UsageError(
+                f"found --true {name}, expected one of: {', '.join(known)}. Name a threshold."
+            )
     rows = []
     for suite, loaded in project.suites.items():
         for key, bar in project.gate.suites[suite].items():
-            estimate = errorless_estimate(loaded, key, first_release=project.gate.settings.first_release)
+            estimate = errorless_estimate(
+                loaded, key, first_release=project.gate.settings.first_release
+            )
             rows.append(
-                _row(suite, key, bar, estimate, project.gate.settings.alpha, assumed.get(f"{suite}.{key}"))
+                _row(
+                    suite,
+                    key,
+                    bar,
+                    estimate,
+                    alpha=project.gate.settings.alpha,
+                    true=assumed.get(f"{suite}.{key}"),
+                )
             )
     return rows
 
@@ -102,7 +113,9 @@ def joint_power(rows: list[PlanRow]) -> float:
     return math.prod(row.power for row in rows)
 
 
-def errorless_estimate(loaded: LoadedSuite, key: str, *, first_release: bool = False) -> Estimate | None:
+def errorless_estimate(
+    loaded: LoadedSuite, key: str, *, first_release: bool = False
+) -> Estimate | None:
     """What the test of `key` measures on errorless answers; None if it cannot be called outside pytest."""
     base, _, parameter = key.partition("[")
     function = loaded.functions.get(base)
@@ -128,13 +141,14 @@ def _parameters(function: Any, parameter: str) -> dict[str, Any]:
     for mark in getattr(function, "pytestmark", []):
         if mark.name == "parametrize":
             names, values = mark.args[0], mark.args[1]
-            if isinstance(names, str) and "," not in names:
-                return {names: v for v in values if str(v) == parameter}
+            matching = [v for v in values if str(v) == parameter]
+            if isinstance(names, str) and "," not in names and matching:
+                return {names: matching[0]}
     return {}
 
 
 def _row(
-    suite: str, key: str, bar: Bar, estimate: Estimate | None, alpha: float, true: float | None
+    suite: str, key: str, bar: Bar, estimate: Estimate | None, *, alpha: float, true: float | None
 ) -> PlanRow:
     from evalgate import stats
 
@@ -148,22 +162,48 @@ def _row(
         )  # fmt: skip
     common: dict[str, Any] = {"method": estimate.method, "units": estimate.units}
     if estimate.insufficient:
-        return row(**common, needed=None, best=None, assumed=math.nan, power=0.0, note=estimate.insufficient)
+        return row(
+            **common,
+            needed=None,
+            best=None,
+            assumed=math.nan,
+            power=0.0,
+            note=estimate.insufficient,
+        )
     if estimate.census:
-        return row(**common, needed=None, best=None, assumed=true or 1.0, power=(true or 1.0) ** estimate.items)
+        return row(
+            **common,
+            needed=None,
+            best=None,
+            assumed=true or 1.0,
+            power=(true or 1.0) ** estimate.items,
+        )
     if estimate.sample.kind == "first_release":
-        return row(**common, needed=None, best=None, assumed=0.0, power=1.0, note="first release: no baseline")
+        return row(
+            **common,
+            needed=None,
+            best=None,
+            assumed=0.0,
+            power=1.0,
+            note="first release: no baseline",
+        )
     low, high = estimate.bounds(alpha, 0, draws=20_000)
     if estimate.difference:
         assert bar.min is not None
         value = 0.0 if true is None else true
         power = stats.noninferiority_power(
-            n=estimate.units, margin=-bar.min, discordance=DISCORDANCE, alpha=alpha, difference=value
+            n=estimate.units,
+            margin=-bar.min,
+            discordance=DISCORDANCE,
+            alpha=alpha,
+            difference=value,
         )
-        needed = stats.noninferiority_required_n(
+        units_needed = stats.noninferiority_required_n(
             margin=-bar.min, discordance=DISCORDANCE, alpha=alpha, power=TARGET_POWER
         )
-        return row(**common, needed=needed, best=low, assumed=value, power=float(power))
+        return row(
+            **common, needed=units_needed, best=low, assumed=value, power=float(power)
+        )
     # One code path for both directions: a maximum on errors is a minimum on their absence.
     floor = bar.min if bar.min is not None else 1 - (bar.max or 0.0)
     value = 1 - (1 - floor) / 4 if true is None else (true if bar.min is not None else 1 - true)
@@ -176,10 +216,15 @@ def _row(
         power, note = _macro_power(estimate.sample, floor, value, alpha), "simulated"
     else:
         # 0/1 scores have the largest variance of all scores in [0, 1] with this mean: for unit means a lower bound
-        power = float(stats.gate_power(n=estimate.units, threshold=floor, alpha=alpha, p_true=value))
+        power = float(
+            stats.gate_power(n=estimate.units, threshold=floor, alpha=alpha, p_true=value)
+        )
+    needed: int | None
     try:
         needed = int(
-            stats.required_n(threshold=floor, p_true=value, alpha=alpha, power=TARGET_POWER, sawtooth_run=40)
+            stats.required_n(
+                threshold=floor, p_true=value, alpha=alpha, power=TARGET_POWER, sawtooth_run=40
+            )
         )
     except ValueError:  # a true value at or below the threshold: no number of units is enough
         needed = None

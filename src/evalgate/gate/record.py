@@ -21,7 +21,9 @@ def record(decision: Decision, root: Path) -> Path:
     """
     folder = root / "reports" / "decisions"
     stamp = time.strftime("%Y%m%dT%H%M%S")
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in decision.model.get("name", "model"))
+    name = "".join(
+        c if c.isalnum() or c in "-_." else "_" for c in decision.model.get("name", "model")
+    )
     facts = [("evalgate", version()), ("decided at", time.strftime("%Y-%m-%d %H:%M:%S %z"))]
     page = folder / f"{stamp}-{name or 'model'}.html"
     try:
@@ -39,6 +41,8 @@ def record(decision: Decision, root: Path) -> Path:
 
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as f:
+    with os.fdopen(
+        os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as f:
         f.write(text)
     temporary.replace(path)

@@ -156,7 +156,7 @@ def _await_ready(
 
 
 def _reap(process: subprocess.Popen[bytes], grace_s: float) -> None:
-    """Waits for the supervisor, which has been told by the closed lifeline; kills the session if it is stuck."""
+    """Waits for the supervisor, which the closed lifeline has told to end; gives up on one that is stuck."""
     try:
         process.wait(grace_s + 2.0)
     except subprocess.TimeoutExpired:

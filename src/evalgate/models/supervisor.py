@@ -33,7 +33,7 @@ def main() -> int:
             sys.argv[3:],
             dict(os.environ),
             setpgroup=0,
-            setsigdef=[signal.SIGINT, signal.SIGHUP, signal.SIGTERM],
+            setsigdef=[signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE],
         )
     except OSError as e:
         os.write(2, f"cannot run {sys.argv[3]}: {e.strerror}\n".encode())

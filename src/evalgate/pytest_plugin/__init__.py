@@ -25,8 +25,14 @@ _guard = pytest.StashKey[Any]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("evalgate", "evalgate: the release question")
-    group.addoption("--candidate", metavar="NAME_OR_PATH", help="model to decide about (default: [default] candidate)")
-    group.addoption("--fresh", action="store_true", help="ask everything again; earlier answers are set aside")
+    group.addoption(
+        "--candidate",
+        metavar="NAME_OR_PATH",
+        help="model to decide about (default: [default] candidate)",
+    )
+    group.addoption(
+        "--fresh", action="store_true", help="ask everything again; earlier answers are set aside"
+    )
     group.addoption(
         "--partial",
         action="store_true",
@@ -36,9 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests(
-    early_config: pytest.Config, args: list[str]
-) -> Iterator[None]:
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Iterator[None]:
     """Before any conftest runs: is this session about suites? Then an early exit must not look like success."""
     del args
     given = early_config.known_args_namespace

@@ -31,7 +31,15 @@ from evalgate.records import Decision, Finding
 from evalgate.suite import AskedModel, Project, ask_model, load_project
 from evalgate.suite.progress import Progress
 
-_LOOKS_ONLY = ("collectonly", "help", "version", "showfixtures", "show_fixtures_per_test", "markers", "cacheshow")
+_LOOKS_ONLY = (
+    "collectonly",
+    "help",
+    "version",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "markers",
+    "cacheshow",
+)
 
 
 class _Seen:
@@ -77,7 +85,9 @@ class Controller:
             return
         try:
             self._prepare()
-        except BaseException as e:  # remembered: pytest skips its session-finish hooks if this hook raises
+        except (
+            BaseException
+        ) as e:  # remembered: pytest skips its session-finish hooks if this hook raises
             self.error = e
 
     def _prepare(self) -> None:
@@ -159,7 +169,7 @@ class Controller:
         if suite is None:
             return
         seen = self.seen.setdefault((suite, key_of(test)), _Seen())
-        seen.rerun |= report.outcome == "rerun"
+        seen.rerun |= str(report.outcome) == "rerun"
         seen.expected_to_fail |= hasattr(report, "wasxfail")
         seen.skipped |= report.skipped
         if report.when == "call":
@@ -196,16 +206,22 @@ class Controller:
         """Decides, reports, and returns the exit code of this process."""
         error = self.error
         if isinstance(error, KeyboardInterrupt):
-            return self._without_decision("interrupted; the next start goes on from here", Exit.INTERRUPTED)
+            return self._without_decision(
+                "interrupted; the next start goes on from here", Exit.INTERRUPTED
+            )
         if isinstance(error, UsageError):
             return self._without_decision(str(error), error.exit)
         if error is not None and not isinstance(error, EvalgateError):
-            text = "".join(traceback.format_exception(error)) if self.config.option.verbose > 0 else ""
+            text = (
+                "".join(traceback.format_exception(error)) if self.config.option.verbose > 0 else ""
+            )
             return self._without_decision(
                 f"{text}internal error, {type(error).__name__}: {error}", Exit.INTERNAL
             )
         decision = self._decision([error] if error is not None else [])
-        if not self._to_gate(Outcome(nonce=self.guard.nonce or "", decision=decision, exit=decision.exit)):
+        if not self._to_gate(
+            Outcome(nonce=self.guard.nonce or "", decision=decision, exit=decision.exit)
+        ):
             self._show(decision)
         self._last_words(f"decision: {decision.decision} (exit {decision.exit})")
         # Under plain pytest a decision that is not open is 1, as for any failing test; outages and breaches keep theirs.
@@ -243,7 +259,11 @@ class Controller:
 
         seen = self.seen.get(key)
         if seen is None:
-            what = "not evaluated: setup only" if not self.asks else "its test did not run (deselected, or lost)"
+            what = (
+                "not evaluated: setup only"
+                if not self.asks
+                else "its test did not run (deselected, or lost)"
+            )
             bypass(what)
             return
         for text in seen.properties.get(TROUBLE, []):
@@ -254,7 +274,11 @@ class Controller:
         elif key not in expected:
             bypass("a test without a threshold in gate.toml")
         elif seen.expected_to_fail or seen.skipped:
-            bypass("its test is marked as expected to fail" if seen.expected_to_fail else "its test was skipped")
+            bypass(
+                "its test is marked as expected to fail"
+                if seen.expected_to_fail
+                else "its test was skipped"
+            )
         elif seen.rerun or seen.calls > 1:
             bypass("its test was run more than once")
         elif len(seen.properties.get(FINDING, [])) != 1:
@@ -265,7 +289,9 @@ class Controller:
             if finding.status == "pass" and not seen.passed:
                 bypass("its test failed although its finding passes")
             elif finding.status != "pass" and seen.passed:
-                bypass(f"its test passed although its finding is {finding.status} (forgotten assert?)")
+                bypass(
+                    f"its test passed although its finding is {finding.status} (forgotten assert?)"
+                )
 
     # -- telling
 
@@ -309,7 +335,9 @@ class Controller:
 def _two_way_check(project: Project) -> list[Bypass]:
     """Base names of tests and rows must agree before a single question is asked."""
     found = [
-        Bypass(where="gate.toml", what=f"EG204 [{name}] has no suite; restore suites/test_{name}.py")
+        Bypass(
+            where="gate.toml", what=f"EG204 [{name}] has no suite; restore suites/test_{name}.py"
+        )
         for name in project.gate.suites
         if name not in project.suites
     ]
@@ -317,17 +345,25 @@ def _two_way_check(project: Project) -> list[Bypass]:
         rows = {key.split("[")[0] for key in project.gate.suites[name]}
         where = f"suites/{loaded.path.name}"
         found += [
-            Bypass(where=where, what=f"EG221 test_{t} has no threshold; add a row {t!r} to [{name}] of gate.toml")
+            Bypass(
+                where=where,
+                what=f"EG221 test_{t} has no threshold; add a row {t!r} to [{name}] of gate.toml",
+            )
             for t in loaded.tests
             if t not in rows
         ]
         found += [
-            Bypass(where="gate.toml", what=f"EG222 [{name}] {r} has no test; add test_{r} to {where}")
+            Bypass(
+                where="gate.toml", what=f"EG222 [{name}] {r} has no test; add test_{r} to {where}"
+            )
             for r in sorted(rows - set(loaded.tests))
         ]
     present = {p.stem.removeprefix("test_") for p in (project.root / "suites").glob("test_*.py")}
     found += [
-        Bypass(where="gate.toml", what=f"EG223 suites/test_{extra}.py has no table [{extra}]; add one with its thresholds")
+        Bypass(
+            where="gate.toml",
+            what=f"EG223 suites/test_{extra}.py has no table [{extra}]; add one with its thresholds",
+        )
         for extra in sorted(present - set(project.gate.suites))
     ]
     return found
@@ -335,7 +371,9 @@ def _two_way_check(project: Project) -> list[Bypass]:
 
 def _revive(trouble: Trouble) -> EvalgateError:
     kind = getattr(errors, trouble.kind, EvalgateError)
-    if kind is errors.FileProblems:  # its constructor wants the problems; the text is all that is left of them here
+    if (
+        kind is errors.FileProblems
+    ):  # its constructor wants the problems; the text is all that is left of them here
         kind = UsageError
     error: EvalgateError = kind(trouble.message, where=trouble.where, code=trouble.code)
     return error

@@ -82,16 +82,28 @@ def _fail(request: pytest.FixtureRequest, error: EvalgateError) -> NoReturn:
 def _loaded(request: pytest.FixtureRequest) -> tuple[Desk, LoadedSuite]:
     suite = getattr(request.module, "SUITE", None)
     if not isinstance(suite, Suite):
-        pytest.fail(f"{request.path.name}: found no SUITE, expected one. Add SUITE = Suite(...).", pytrace=False)
+        pytest.fail(
+            f"{request.path.name}: found no SUITE, expected one. Add SUITE = Suite(...).",
+            pytrace=False,
+        )
     desk = request.config.stash.get(_desk, None)
     if desk is None:
-        pytest.fail(f"{suite.name}: nothing was asked in this session, so there are no answers.", pytrace=False)
+        pytest.fail(
+            f"{suite.name}: nothing was asked in this session, so there are no answers.",
+            pytrace=False,
+        )
     try:
         loaded = desk.project.suites.get(suite.name)
     except EvalgateError as e:
         _fail(request, e)
-    if loaded is None or loaded.suite.digest != suite.digest or loaded.path.resolve() != request.path.resolve():
-        pytest.fail(f"{suite.name}: found another SUITE than the one that was asked about.", pytrace=False)
+    if (
+        loaded is None
+        or loaded.suite.digest != suite.digest
+        or loaded.path.resolve() != request.path.resolve()
+    ):
+        pytest.fail(
+            f"{suite.name}: found another SUITE than the one that was asked about.", pytrace=False
+        )
     return desk, loaded
 
 
@@ -135,7 +147,9 @@ def key_of(test: str) -> str:
 class Threshold:
     """One row of gate.toml, waiting for its estimate. It shows no number to the test."""
 
-    def __init__(self, item: Any, desk: Desk, loaded: LoadedSuite, key: str, bar: Bar | None) -> None:
+    def __init__(
+        self, item: Any, desk: Desk, loaded: LoadedSuite, key: str, bar: Bar | None
+    ) -> None:
         self._item = item
         self._desk = desk
         self._loaded = loaded
@@ -158,7 +172,9 @@ class Threshold:
         if self._bar is None:
             return self._bypass(f"a test without a threshold: gate.toml has no {self._key!r}")
         if not isinstance(estimate, Estimate):
-            return self._bypass(f"met_by was given a {type(estimate).__name__}, not what a metric returns")
+            return self._bypass(
+                f"met_by was given a {type(estimate).__name__}, not what a metric returns"
+            )
         if fault := self._uncovered(estimate):
             return self._bypass(fault)
         settings = self._desk.project.gate.settings

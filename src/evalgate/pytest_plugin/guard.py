@@ -32,8 +32,8 @@ class Guard:
         """For sessions that decide nothing (collect only, partial runs): pytest's own exit code stands."""
         self.armed = False
 
-    def _leave(self, code: int) -> NoReturn:
-        _real_exit(self._at_least(code))
+    def _leave(self, status: int) -> NoReturn:
+        _real_exit(self._at_least(status))
 
     def _at_least(self, code: int) -> int:
         return code or self.code if self.armed else code

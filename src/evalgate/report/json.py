@@ -41,7 +41,7 @@ def _finding(f: Finding) -> dict[str, Any]:
         "estimate": present(f.estimate),
         "low": present(f.low),
         "high": present(f.high),
-        "units": f.items,
+        "units": f.units,
         "items": f.items,
         "unscored": f.unscored,
         "threshold": {

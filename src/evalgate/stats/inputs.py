@@ -62,7 +62,7 @@ def vector(name: str, values: Numbers, lo: float = -math.inf, hi: float = math.i
     if wrong.any():
         at = int(np.argmax(wrong))
         raise ValueError(
-            f"{name}: found {floats[at]!r} at position {at}, expected finite numbers "
+            f"{name}: found {float(floats[at])!r} at position {at}, expected finite numbers "
             f"from {lo:g} to {hi:g}. Clip scores to their declared range before this."
         )
     return floats + 0.0  # -0.0 becomes 0.0: equal values must have equal bits

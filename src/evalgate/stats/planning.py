@@ -16,7 +16,7 @@ from evalgate.stats.classification import worst_atom_macro_f1_bounds
 from evalgate.stats.inputs import Floats, Ints, integer, number, probability, same_length
 from evalgate.stats.paired import constrained_loss
 
-_MOST = 1_000_000  # a gold set nobody will label; searches stop here
+_MOST = 200_000  # a gold set nobody will label; searches stop here, after about a second
 
 
 def min_n_feasible(threshold: float, alpha: float = 0.05) -> int:
@@ -104,7 +104,7 @@ def required_n(
 ) -> int:
     """The first n of `sawtooth_run` consecutive n at which the gate passes a model of `p_true` with `power`.
 
-    Exact power is a saw: adding one unit can lower it. Raises ValueError where more than a million units are needed.
+    Exact power is a saw: adding one unit can lower it. Raises ValueError where more than 200 000 units are needed.
     """
     threshold, alpha = probability("threshold", threshold), probability("alpha", alpha)
     power = probability("power", power)
@@ -141,8 +141,8 @@ def iut_pass_prob(
     The error of "all must pass" is at most alpha without any correction (intersection-union test, Berger 1982).
     """
     tasks = len(p)
-    sizes = [n] * tasks if isinstance(n, int) else list(n)
-    bars = [threshold] * tasks if isinstance(threshold, (int, float)) else list(threshold)
+    sizes = [n] * tasks if np.ndim(n) == 0 else list(n)
+    bars = [threshold] * tasks if np.ndim(threshold) == 0 else list(threshold)
     same_length(n=sizes, threshold=bars, p=p)
     return math.prod(
         gate_power(size, bar, alpha, p_true=rate)
@@ -199,7 +199,7 @@ def noninferiority_required_n(
     *,
     difference: float = 0.0,
 ) -> int:
-    """The least n of paired 0/1 units with noninferiority_power >= power; ValueError beyond a million."""
+    """The least n of paired 0/1 units with noninferiority_power >= power; ValueError beyond 200 000."""
     alpha, power = probability("alpha", alpha), probability("power", power)
     at_margin, true, gap = _paired(margin, discordance, difference)
     if gap <= 0.0:
@@ -208,12 +208,10 @@ def noninferiority_required_n(
         )
     z = _z(alpha)
     n = math.ceil((max(0.0, z * at_margin + _z(1.0 - power) * true) / gap) ** 2)
-    if margin > 0.0:
-        n = max(n, math.floor(z * z * (1.0 - margin) / margin))
+    if margin > 0.0:  # enough units for full agreement to pass: z^2 / (n + z^2) < margin
+        n = max(n, math.floor(z * z * (1.0 - margin) / margin) + 1)
     if n > _MOST:
         raise ValueError(f"margin: found {margin!r}, expected a wider one: {n} units are needed.")
-    while noninferiority_power(n, margin, discordance, alpha, difference=difference) < power:
-        n += 1  # the closed form may be one short by rounding
     return n
 
 
@@ -249,7 +247,7 @@ def mean_required_n(
     lo: float = 0.0,
     hi: float = 1.0,
 ) -> int:
-    """The least n with mean_gate_power >= power; ValueError where more than a million units are needed."""
+    """The least n with mean_gate_power >= power; ValueError where more than 200 000 units are needed."""
     alpha, power = probability("alpha", alpha), probability("power", power)
     bar, mean, spread = _on_unit_scale(threshold, true_mean, sd, lo, hi)
     if mean <= bar:
@@ -290,7 +288,7 @@ def more_units_needed(
     Decided means: the estimate's side of the threshold is proven, by `low` if it lies above, by `high` if below.
     `binary=True`: `value` is k of `units` independent 0/1 units, and the exact bound is searched. Otherwise the distance
     from estimate to bound is taken to shrink with 1/sqrt(units) (it shrinks faster near the ceiling: the answer is then
-    too large, not too small). None without data, where the estimate is the threshold, or beyond a million units.
+    too large, not too small). None without data, where the estimate is the threshold, or beyond 200 000 units.
     """
     units = integer("units", units)
     alpha = probability("alpha", alpha)
@@ -318,7 +316,7 @@ def more_units_needed(
     slack, gap = abs(value - number("bound", end)), abs(value - bar)
     if slack <= gap:
         return 0
-    more = math.ceil(units * (slack / gap) ** 2) - units
+    more = math.ceil(units * (slack / gap) ** 2 - 1e-6) - units
     return max(1, more) if more <= _MOST else None
 
 

@@ -155,7 +155,7 @@ def _ratio_rows(
     if len(wrong):
         at = int(wrong[0])
         raise ValueError(
-            f"num: found {top[at]!r} of {bottom[at]!r} at position {at}, expected num <= den."
+            f"num: found {float(top[at])!r} of {float(bottom[at])!r} at position {at}, expected num <= den."
         )
     observed = float(bottom.max()) if len(bottom) else 0.0
     largest = observed if den_max is None else number("den_max", den_max)

@@ -19,6 +19,7 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -54,7 +55,9 @@ class Manifest(Record, kw_only=True):
         return digest.of_value(value).removeprefix("sha256:")
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Row(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """One landed answer. `n` is the item's position in the gold set, `at` seconds since the epoch."""
 
     n: int
@@ -128,7 +131,9 @@ class Run:
                 row = line[_HEAD:-2]
                 found = _sum(self.last_sum, row)
                 if line != b"%s%s%s%s}\n" % (_PREFIX, found, _MIDDLE, row):
-                    raise self._broken(number, "a row whose checksum does not follow from the rows before it")
+                    raise self._broken(
+                        number, "a row whose checksum does not follow from the rows before it"
+                    )
                 try:
                     n = _decode(row).n
                 except msgspec.MsgspecError as e:
@@ -199,7 +204,7 @@ class RunWriter:
         self._fd = -1
         self._lock = -1
 
-    def __enter__(self) -> RunWriter:
+    def __enter__(self) -> Self:
         with _disk(self._path):
             self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(self._path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -314,7 +319,10 @@ class RunWriter:
         self._fd = self._lock = -1
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         try:
             self.flush()  # also after Ctrl-C or an outage: what landed is kept
@@ -327,7 +335,9 @@ def _disk(where: Path) -> Iterator[None]:
     try:
         yield
     except OSError as e:
-        reason = "a full disk" if e.errno in (errno.ENOSPC, errno.EDQUOT) else (e.strerror or str(e))
+        reason = (
+            "a full disk" if e.errno in (errno.ENOSPC, errno.EDQUOT) else (e.strerror or str(e))
+        )
         raise InfrastructureError(
             f"found {reason}, expected to be able to write. Free some space or mend the permissions, then start "
             "again: everything flushed is kept.",

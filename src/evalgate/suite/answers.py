@@ -32,7 +32,9 @@ class Answers:
         self.suite = suite
         self.gold = gold
         self.run = run
-        self.unit_weight_max = card.unit_weight_max if card else None  # micro metrics need the declared largest unit
+        self.unit_weight_max = (
+            card.unit_weight_max if card else None
+        )  # micro metrics need the declared largest unit
 
     def __repr__(self) -> str:
         return f"<Answers n={len(self)}>"

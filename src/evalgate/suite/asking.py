@@ -51,7 +51,9 @@ def ask_model(
     runs = {n: str(p) for n, p in paths.items()}
     missing = {n: len(m_.gold) for n, m_ in project.suites.items()}
     if not fresh:
-        missing = {n: len(r) - r.landed for n, r in ((n, Run(paths[n], m)) for n, m in manifests.items())}
+        missing = {
+            n: len(r) - r.landed for n, r in ((n, Run(paths[n], m)) for n, m in manifests.items())
+        }
     todo = [n for n, count in missing.items() if count]
     if not todo:
         return AskedModel(identity=identity, runs=runs, asked=0)

@@ -53,7 +53,9 @@ def parse_json(kind: type[T] | Any) -> Callable[[str], T | None]:
 class _LabelParser:
     def __init__(self, labels: Sequence[str]) -> None:
         if len({x.casefold() for x in labels}) != len(labels) or not labels:
-            raise ValueError(f"found labels {list(labels)}, expected at least one and no two alike.")
+            raise ValueError(
+                f"found labels {list(labels)}, expected at least one and no two alike."
+            )
         self.labels = tuple(labels)
         self._by_fold = {label.casefold(): label for label in labels}
         self.id = "label:" + "|".join(labels)
@@ -63,7 +65,9 @@ class _LabelParser:
 
     def gold(self, expected: Any) -> str:
         if not isinstance(expected, str) or expected not in self.labels:
-            raise ValueError(f"found {str(expected)[:40]!r}, expected one of {', '.join(self.labels)}")
+            raise ValueError(
+                f"found {str(expected)[:40]!r}, expected one of {', '.join(self.labels)}"
+            )
         return expected
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 _AFTER = 2.0  # seconds: what is over sooner needs no bar
 _EVERY = 15.0  # seconds between lines where there is no terminal
@@ -22,11 +22,14 @@ class Progress:
         self._first: dict[tuple[str, str], tuple[int, float]] = {}
         self._terminal = sys.stderr.isatty()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
@@ -39,7 +42,9 @@ class Progress:
                 self._draw(model, suite, done, total)
         elif (now - self._shown >= _EVERY) or (done == total and now - first[1] >= _AFTER):
             self._shown = now
-            sys.stderr.write(f"asking {model} about {suite}: {done}/{total}{_left(first, done, total, now)}\n")
+            sys.stderr.write(
+                f"asking {model} about {suite}: {done}/{total}{_left(first, done, total, now)}\n"
+            )
             sys.stderr.flush()
 
     def _draw(self, model: str, suite: str, done: int, total: int) -> None:

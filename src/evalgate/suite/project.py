@@ -140,7 +140,11 @@ def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None
     suite = module.get("SUITE")
     if not isinstance(suite, Suite) or suite.name != name:
         found = f"SUITE named {suite.name!r}" if isinstance(suite, Suite) else "no SUITE"
-        problems.add(relative(path, root), "EG205", f"found {found}, expected SUITE = Suite({name!r}, ...). Add or rename it.")
+        problems.add(
+            relative(path, root),
+            "EG205",
+            f"found {found}, expected SUITE = Suite({name!r}, ...). Add or rename it.",
+        )
         return None
     gold = load_gold(root / suite.gold, root, problems)
     card = load_card(root / suite.gold, root, problems)
@@ -153,7 +157,9 @@ def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None
         for key, value in module.items()
         if key.startswith("test_") and inspect.isfunction(value)
     }
-    return LoadedSuite(path=path, suite=suite, gold=gold, card=card, prompt=prompt, functions=functions)
+    return LoadedSuite(
+        path=path, suite=suite, gold=gold, card=card, prompt=prompt, functions=functions
+    )
 
 
 def _execute(path: Path, root: Path, name: str, problems: Problems) -> dict[str, Any] | None:
@@ -164,12 +170,18 @@ def _execute(path: Path, root: Path, name: str, problems: Problems) -> dict[str,
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[qualified] = module
-    sys.path.insert(0, str(path.parent))  # helpers beside the suites, as pytest's own import mode has it
+    sys.path.insert(
+        0, str(path.parent)
+    )  # helpers beside the suites, as pytest's own import mode has it
     try:
         spec.loader.exec_module(module)
     except Exception as e:  # whatever a suite raises while being read is a problem of that file
         lines = [f.lineno for f in traceback.extract_tb(e.__traceback__) if f.filename == str(path)]
-        line = getattr(e, "lineno", None) if isinstance(e, SyntaxError) else (lines[-1] if lines else 0)
+        line = (
+            getattr(e, "lineno", None)
+            if isinstance(e, SyntaxError)
+            else (lines[-1] if lines else 0)
+        )
         problems.add(
             relative(path, root),
             "EG206",
@@ -191,12 +203,23 @@ def _check_items(suite: Suite, gold: GoldSet, prompt: Prompt, problems: Problems
         known = {"input"} if isinstance(item.input, str) else item.input.keys()
         faults = []
         if absent := sorted(needed - known):
-            faults.append(("EG207", f"found no input {absent[0]!r}, expected it: {suite.prompt} asks for it. Add it."))
+            faults.append(
+                (
+                    "EG207",
+                    f"found no input {absent[0]!r}, expected it: {suite.prompt} asks for it. Add it.",
+                )
+            )
         if convert is not None and (why := check_expected(suite, item)):
-            faults.append(("EG208", f"found an expected value that the suite cannot parse: {why}. Mend it."))
+            faults.append(
+                ("EG208", f"found an expected value that the suite cannot parse: {why}. Mend it.")
+            )
         for code, message in faults:
             shown += 1
             if shown <= _SHOWN:
                 problems.add(suite.gold, code, message, line=ordinal + 1)
     if shown > _SHOWN:
-        problems.add(suite.gold, "EG209", f"found {shown - _SHOWN} more items like these, expected none. Mend them.")
+        problems.add(
+            suite.gold,
+            "EG209",
+            f"found {shown - _SHOWN} more items like these, expected none. Mend them.",
+        )

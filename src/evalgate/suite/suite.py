@@ -36,16 +36,20 @@ class Suite:
         correct: Callable[[Any, Any], bool] | None = None,
     ) -> None:
         if not name.isidentifier():
-            raise ValueError(f"found suite name {name!r}, expected letters, digits and underscores.")
+            raise ValueError(
+                f"found suite name {name!r}, expected letters, digits and underscores."
+            )
         for what, path in (("gold", gold), ("prompt", prompt)):
             if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
                 raise ValueError(f"found {what} = {path!r}, expected a path inside the project.")
         if not 0 <= temperature <= 2:
             raise ValueError(f"found temperature = {temperature!r}, expected 0 to 2.")
         if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 1:
-            raise ValueError(f"found max_tokens = {max_tokens!r}, expected a whole number of at least 1.")
+            raise ValueError(
+                f"found max_tokens = {max_tokens!r}, expected a whole number of at least 1."
+            )
         if isinstance(stop, str):
-            raise ValueError(f"found stop = {stop!r}, expected a list of strings.")
+            raise TypeError(f"found stop = {stop!r}, expected a list of strings.")
         self.name = name
         self.gold = gold
         self.prompt = prompt
@@ -61,7 +65,9 @@ class Suite:
     @property
     def digest(self) -> str:
         """Identifies the declaration (not the files): the same in the controlling process and in every worker."""
-        return digest.of_value([self.name, self.gold, self.prompt, parser_id(self.parse), self.sampling])
+        return digest.of_value(
+            [self.name, self.gold, self.prompt, parser_id(self.parse), self.sampling]
+        )
 
     def expected(self, raw: Any) -> Any:
         """A gold item's `expected` in the parser's type. Raises ValueError if the parser cannot hold it."""
