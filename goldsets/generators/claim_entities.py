@@ -31,7 +31,7 @@ LABELS = (
 )
 GENERATED = {"en": 174, "es": 54}
 SHORTEST, LONGEST, LONG = 40, 130, 90  # words; from LONG on an item is tagged `long`
-ALIKE = 0.78  # redraw a narrative that is more similar than this to one already kept
+ALIKE = 0.70  # redraw a narrative that is more similar than this to one already kept
 NOISY = 0.10  # share of English generated items with typing or scanning errors outside the entities
 
 FEATURES = {  # what stands in the place of H: cards in the deck
@@ -53,12 +53,14 @@ TAGS = {
     "inject": "injection",
 }
 FOR_CHILDREN = {"fax", "clinic", "edi", "form", "um", "auditoria", "clinica", "formulario"}
-UNFIT = {  # phrases that do not suit a child, an old member, a psychiatric diagnosis
+OFFICE = {"clinic", "mental", "sleep", "rehab", "imaging"}  # places without operations
+UNFIT = {  # phrases that do not suit a child, an old member, a small test, a psychiatric diagnosis
     "child": re.compile(
         r"{cnot}|{odrug|{onot}|told about|verb understanding|RTW|gait"
         r"|{He} (?:will|wants)|at the request|to work"
     ),
     "old": re.compile(r"RTW|calls at work"),
+    "office": re.compile(r"s/p|Tol well, no|Tolera bien|s/complic|s/incid"),
     "mental": re.compile(
         r"Tests for|Tested for|checked me|sign of|Neg w/u|negative|R/o|revisaron|el estudio"
     ),
@@ -100,6 +102,7 @@ def tell(t: Teller) -> tuple[str, list[str]]:
     member = {
         "child": case.get("child", False),
         "old": int(slot["age"]) > 66,
+        "office": case["place"] in OFFICE,
         "mental": case["place"] == "mental",
     }
     unfit = [kind for kind, is_so in member.items() if is_so]
@@ -197,8 +200,12 @@ def build(seed: int = SEED) -> list[dict[str, Any]]:
                 marked, tags = tell(t)
             except Redraw:
                 continue
-            if lang == "en" and t.rng.random() < NOISY:
-                marked, tags = spoil(t.rng, marked), [*tags, "noise"]
+            if (
+                lang == "en"
+                and t.rng.random() < NOISY
+                and (worse := spoil(t.rng, marked)) != marked
+            ):
+                marked, tags = worse, [*tags, "noise"]
             narrative = unmark(marked)[0]
             if words(narrative) > LONGEST or too_similar(narrative, kept, ALIKE):
                 continue

@@ -184,7 +184,7 @@ FAULTS = {
     ),
     "half a surrogate": (
         encoded(2, id="\ud800"),
-        ":14: EG150 found a fault of syntax (unexpected end of escaped",
+        ":15: EG150 found a fault of syntax (unexpected end of escaped",
     ),
     "nesting without end": ("[" * 5000, ": EG150 found a fault of syntax (values nested too deep)"),
     "a list": (

@@ -193,14 +193,13 @@ def limit(repetitions: int) -> float:
 
 
 def table(repetitions: int) -> Iterator[str]:
-    """The lines of the Markdown table."""
-    yield "| world, truth at the threshold | n | point estimate | normal interval | evalgate |"
-    yield "|---|--:|--:|--:|--:|"
+    """The lines of the Markdown table: point estimate / normal interval / **evalgate** for each size."""
+    yield "| truth at the threshold | " + " | ".join(f"n = {n}" for n in SIZES) + " |"
+    yield "|---|" + "---|" * len(SIZES)
     for name in WORLDS:
-        for n in SIZES:
-            yield f"| {name} | {n} | " + " | ".join(
-                f"{rate:.3f}" for rate in rates(name, n, repetitions)
-            ) + " |"  # fmt: skip
+        cells = (rates(name, n, repetitions) for n in SIZES)
+        shown = (f"{point:.3f} / {normal:.3f} / **{ours:.3f}**" for point, normal, ours in cells)
+        yield f"| {name} | " + " | ".join(shown) + " |"
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ def _is_name(value: str) -> bool:
 
 def explain_line(line: bytes, error: Exception, number: int, found: LineProblems) -> None:
     """Note everything that is wrong with a line that does not decode to a GoldItem."""
+    line = line.rstrip(b"\r\n")
     if not found.room:  # a whole file of another format must not cost seconds
         found.add("EG107", "found an item that cannot be read", number)
         return
@@ -136,9 +137,11 @@ def _note_json(error: Exception, line: bytes, text: str, number: int, found: Lin
         reason = "values nested too deep"
     elif told:
         reason = str(error)[: told.start()].removeprefix("JSON is malformed: ")
-        column = len(line[: int(told[1])].decode(errors="replace")) + 1
+        # msgspec counts from 0, and has already read past the first of trailing characters
+        at = int(told[1]) - reason.startswith("trailing")
+        column = len(line[:at].decode(errors="replace")) + 1
     elif "truncated" in str(error):
-        reason, column = "the line ends too early", len(text.rstrip()) + 1
+        reason, column = "the line ends too early", len(text) + 1
     else:
         reason = str(error).partition(" - at ")[0]
         reason = reason[:1].lower() + reason[1:]

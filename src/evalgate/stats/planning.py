@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -141,13 +142,18 @@ def iut_pass_prob(
     The error of "all must pass" is at most alpha without any correction (intersection-union test, Berger 1982).
     """
     tasks = len(p)
-    sizes = [n] * tasks if np.ndim(n) == 0 else list(n)
-    bars = [threshold] * tasks if np.ndim(threshold) == 0 else list(threshold)
+    sizes = _per_task(n, tasks)
+    bars = _per_task(threshold, tasks)
     same_length(n=sizes, threshold=bars, p=p)
     return math.prod(
         gate_power(size, bar, alpha, p_true=rate)
         for size, bar, rate in zip(sizes, bars, p, strict=True)
     )
+
+
+def _per_task(value: Any, tasks: int) -> list[Any]:
+    """`value` for each task: the list itself, or one number for all."""
+    return list(value) if np.ndim(value) else [value] * tasks
 
 
 def joint_power(powers: Sequence[float]) -> float:

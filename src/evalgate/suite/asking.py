@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 from evalgate.authored import GoldSet
 from evalgate.errors import InfrastructureError
-from evalgate.models import ask_all, identify, serving
 from evalgate.records import Message, ModelIdentity, Record
 from evalgate.store import Manifest, Run, RunWriter, run_directory
 from evalgate.suite.parse import parser_id
@@ -44,6 +43,8 @@ def ask_model(
 
     Raises UsageError (no such artifact), InfrastructureError (server, disk, lock), IntegrityError (edited run).
     """
+    from evalgate.models import ask_all, identify, serving
+
     name, spec = project.model(name)
     identity = identify(name, spec, project.root)
     manifests = {n: manifest_of(s, identity) for n, s in project.suites.items()}

@@ -1,0 +1,154 @@
+"""Commands as their users meet them: exit codes, one clear line, nothing lost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from harness import Project, right_but
+from scripted import ScriptedServer
+
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path, NOWHERE)
+
+
+def test_help_lists_every_command(project):
+    done = project.evalgate("--help")
+    assert done.returncode == 0
+    for command in ("init", "plan", "gate", "gold", "models", "explain", "run"):
+        assert command in done.stdout
+
+
+def test_a_mistyped_command_is_a_usage_error_with_a_suggestion(project):
+    done = project.evalgate("gaet")
+    assert done.returncode == 2
+    assert "Did you mean 'gate'" in done.stderr
+
+
+def test_an_unknown_model_is_a_usage_error_with_a_suggestion(project):
+    done = project.evalgate("gate", "check", "scriptd")
+    assert done.returncode == 2
+    assert "scripted" in done.stderr
+    assert done.stdout == ""
+
+
+def test_outside_a_project_the_way_in_is_named(tmp_path):
+    project = Project(tmp_path / "p", NOWHERE)
+    project.root = tmp_path
+    done = project.evalgate("plan")
+    assert done.returncode == 2
+    assert "evalgate init" in done.stderr
+
+
+def test_all_problems_of_all_files_come_at_once_with_their_lines(project):
+    project.edit("gate.toml", "min = 0.85", 'min = "0.85"')
+    project.edit("gate.toml", "max = 0.10", "mxa = 0.10")
+    project.edit("evalgate.toml", 'server = "endpoint"', 'server = "endpont"')
+    project.write("goldsets/triage.jsonl", '{"id": "a"}\nnot json\n')
+    (project.root / "goldsets/triage.toml").unlink()
+    for command in (("gate", "check"), ("gold", "check"), ("plan",)):
+        done = project.evalgate(*command)
+        assert done.returncode == 2
+        for place in ("gate.toml:6", "gate.toml:7", "evalgate.toml:2", "goldsets/triage.jsonl:1", "goldsets/triage.jsonl:2",
+                      "goldsets/triage.toml"):  # fmt: skip
+            assert place in done.stderr, (place, done.stderr)
+        assert "Traceback" not in done.stderr
+    plain = project.pytest()
+    assert plain.returncode == 2
+    assert "gate.toml:6" in plain.stdout + plain.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("goldsets/triage.jsonl", "", "goldsets/triage.jsonl"),
+        ("goldsets/triage.jsonl", '{"id": "a", "input": {"text": "x"}, "expected": "DENY", "unit": "u"}\n' * 2, "a"),
+        ("gate.toml", "[gate\n", "gate.toml:1"),
+        ("suites/test_triage.py", "import nonsense_module\n", "suites/test_triage.py:1"),
+        ("suites/test_triage.py", "def broken(:\n", "suites/test_triage.py:1"),
+        ("suites/prompts/triage.md", "{{txt}}", "'txt'"),
+    ],
+)
+def test_each_faulty_file_is_a_usage_error_that_names_it(project, name, text, says):
+    project.write(name, text)
+    done = project.evalgate("gate", "check")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bytes_that_are_no_text_are_a_usage_error(project):
+    (project.root / "gate.toml").write_bytes(b"\xff\xfe[gate]")
+    assert project.evalgate("gate", "check").returncode == 2
+
+
+def test_an_expected_value_outside_the_labels_is_named_by_its_line(project):
+    project.write(
+        "goldsets/triage.jsonl",
+        '{"id": "a", "input": {"text": "<0000>"}, "expected": "PERHAPS", "unit": "u"}\n',
+    )
+    done = project.evalgate("gold", "check")
+    assert done.returncode == 2
+    assert "goldsets/triage.jsonl:1: EG208" in done.stderr
+
+
+def test_explain_tells_of_a_code_and_suggests_the_nearest(project):
+    done = project.evalgate("explain", "eg402")
+    assert done.returncode == 0
+    assert "checksum" in done.stdout
+    assert project.evalgate("explain", "EG999").returncode == 2
+    assert "EG402" in project.evalgate("explain").stdout
+
+
+def test_plan_shows_power_and_refuses_a_hopeless_plan(project):
+    done = project.evalgate("plan")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "joint power" in done.stdout
+    hopeless = project.evalgate("plan", "--true", "triage.accuracy=0.86")
+    assert hopeless.returncode == 1
+    assert "hopeless" in hopeless.stdout
+    assert project.evalgate("plan", "--true", "triage.accuracy=0.86", "--force").returncode == 0
+    assert project.evalgate("plan", "--true", "triage.speed=0.86").returncode == 2
+    assert project.evalgate("plan", "--true", "triage.accuracy=much").returncode == 2
+
+
+def test_gold_check_lists_sets_with_their_slices(project):
+    done = project.evalgate("gold", "check")
+    assert done.returncode == 0
+    assert "triage: 120 items, 120 units" in done.stdout
+    assert "spanish: 40 items" in done.stdout
+
+
+def test_run_list_shows_what_is_on_disk(tmp_path):
+    with ScriptedServer(reply=right_but(set())) as server:
+        project = Project(tmp_path, server.url)
+        project.pytest()
+        done = project.evalgate("run", "list")
+        assert "triage" in done.stdout
+        assert "120/120" in done.stdout
+
+
+def test_json_is_one_object_and_nothing_else_on_stdout(tmp_path):
+    with ScriptedServer(reply=right_but(set())) as server:
+        project = Project(tmp_path, server.url)
+        done = project.evalgate("gate", "check", "--json")
+        assert done.returncode == 0
+        assert json.loads(done.stdout)["model"]["name"] == "scripted"
+        assert len(done.stdout.strip().splitlines()) == 1
+
+
+def test_init_writes_a_project_that_loads(tmp_path):
+    project = Project(tmp_path / "p", NOWHERE)
+    project.root = tmp_path
+    done = project.evalgate("init", "mine")
+    assert done.returncode == 0, done.stderr
+    project.root = tmp_path / "mine"
+    checked = project.evalgate("gold", "check")
+    assert checked.returncode == 0, checked.stderr
+    assert "60 units" in checked.stdout
+    again = project.evalgate("init", ".")
+    assert again.returncode == 2

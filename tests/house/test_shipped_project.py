@@ -1,0 +1,78 @@
+"""What ships is sound: gate.toml, suites and gold sets fit together, and the plan is not hopeless."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evalgate.gate.planning import HOPELESS, errorless_estimate, joint_power, plan_rows
+from evalgate.starter import write_project
+from evalgate.suite import load_project
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def project():
+    return load_project(ROOT)
+
+
+def test_the_shipped_plan_is_feasible_and_not_hopeless(project):
+    rows = plan_rows(project)
+    assert [r for r in rows if r.power == 0.0] == []
+    assert joint_power(rows) >= HOPELESS
+
+
+def test_gold_sets_are_as_large_as_promised(project):
+    assert project.suites["claim_entities"].gold.units >= 300
+    denials = project.suites["denial_reasons"].gold
+    assert denials.units >= 400
+    assert len(denials.classes) == 6
+    assert min(denials.classes.values()) >= 60
+    for loaded in project.suites.values():
+        assert loaded.gold.units_with_tag("spanish") >= 60
+        assert loaded.gold.items_with_tag("must_pass") >= 20
+
+
+def test_expected_as_text_is_itself_a_fully_right_answer(project):
+    for loaded in project.suites.values():
+        suite = loaded.suite
+        for _, item in loaded.gold.items():
+            text = item.expected if isinstance(item.expected, str) else json.dumps(item.expected)
+            parsed = suite.parse(text)
+            assert parsed is not None, item.id
+            assert suite.correct(parsed, suite.expected(item.expected)) is True, item.id
+
+
+def test_an_errorless_model_passes_every_threshold(project):
+    for name, loaded in project.suites.items():
+        for key, bar in project.gate.suites[name].items():
+            estimate = errorless_estimate(loaded, key, first_release=True)
+            assert estimate is not None, key
+            assert not estimate.insufficient, key
+            low, high = estimate.bounds(project.gate.settings.alpha, 1, draws=20_000)
+            if bar.min is not None and low is not None:
+                assert low >= bar.min, key
+            if bar.max is not None and high is not None:
+                assert high <= bar.max, key
+
+
+def test_the_starter_is_complete_and_feasible(tmp_path):
+    write_project(tmp_path / "starter")
+    starter = load_project(tmp_path / "starter")
+    assert set(starter.suites) == {"claim_entities", "denial_reasons"}
+    for loaded in starter.suites.values():
+        assert loaded.gold.units == 60
+        assert loaded.gold.items_with_tag("must_pass") > 0
+    assert [r.test for r in plan_rows(starter) if r.power == 0.0] == []
+
+
+def test_the_starter_overwrites_nothing(tmp_path):
+    from evalgate.errors import UsageError
+
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        write_project(tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
