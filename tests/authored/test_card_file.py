@@ -132,9 +132,9 @@ FAULTS = {
     ),
     "a mistyped key": (
         "synthetic = false",
-        'synthetic = false\nagrement = "x"',
+        'synthetic = false\nagreements = "x"',
         (
-            "12:1: EG105 agrement: found an unknown key, expected one of title, task, source, licence, labelled_by, reviewed, "
+            "12:1: EG105 agreements: found an unknown key, expected one of title, task, source, licence, labelled_by, reviewed, "
             "sampling_frame, date, split, version, synthetic, agreement, unit_weight_max, generator, seed, description. "
             "Did you mean `agreement`?"
         ),

@@ -279,9 +279,9 @@ def test_a_first_release_after_a_promotion_is_refused(tmp_path):
 
 SETTINGS = {
     "a mistyped key": (
-        "alhpa = 0.05",
+        "alpa_ = 0.05",
         (
-            "2:1: EG105 [gate] alhpa: found an unknown key, expected one of alpha, attempts, unscored_max, valid_days, "
+            "2:1: EG105 [gate] alpa_: found an unknown key, expected one of alpha, attempts, unscored_max, valid_days, "
             "sign_off, require_sealed, baseline, first_release. Did you mean `alpha`?"
         ),
     ),

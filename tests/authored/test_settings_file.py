@@ -106,8 +106,8 @@ def test_an_unknown_model_is_a_usage_error_with_the_nearest_name(tmp_path):
 
 FAULTS = {
     "an unknown table": (
-        "[modles]\n",
-        "1:2: EG105 modles: found an unknown key, expected one of models, judge, default. Did you mean `models`?",
+        "[model_]\n",
+        "1:2: EG105 model_: found an unknown key, expected one of models, judge, default. Did you mean `models`?",
     ),
     "models that are no table": ("models = 3\n", "1:10: EG107 models: found 3, expected a table."),
     "a model that is no table": (
@@ -134,9 +134,9 @@ FAULTS = {
         '2:10: EG141 [models.a] server: found the text "zzz", expected one of llamacpp, transformers, vllm, endpoint. Write',
     ),
     "a mistyped key": (
-        LOCAL + 'licens = "MIT"\n',
+        LOCAL + 'licenc = "MIT"\n',
         (
-            "4:1: EG105 [models.a] licens: found an unknown key, expected one of server, artifact, base, args, licence, url, "
+            "4:1: EG105 [models.a] licenc: found an unknown key, expected one of server, artifact, base, args, licence, url, "
             "name, family, api_key_env, concurrency, timeout_s, patience_s. Did you mean `licence`?"
         ),
     ),
@@ -288,7 +288,7 @@ def test_ordinary_arguments_that_speak_of_tokens_are_not_keys(tmp_path):
 def test_everything_wrong_at_once_is_told_at_once(tmp_path):
     text = """\
 [models.a]
-server = "lama"
+server = "llam"
 [models.b]
 server = "endpoint"
 api_key = "hush"

@@ -21,8 +21,8 @@ def plain_draws(y, yhat, units, classes, atom, draws, seed):
     gold, predicted = atom
     tables[-1, classes.index(gold), classes.index(predicted)] = len(y) / len(names)
     weights = np.random.default_rng(seed).dirichlet(np.ones(len(names) + 1), draws)
-    total = np.einsum("bu,ugp->bgp", weights, tables)
-    right = np.einsum("bkk->bk", total[:, :, : len(classes)])
+    total = np.einsum("du,ugp->dgp", weights, tables)
+    right = np.einsum("dkk->dk", total[:, :, : len(classes)])
     seen = total.sum(axis=2) + total.sum(axis=1)[:, : len(classes)]
     return (2 * right / seen).mean(axis=1)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from exact_pairs import pass_probability
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 from statsmodels.stats.contingency_tables import mcnemar
@@ -67,3 +68,17 @@ def test_above_one_half_the_lower_end_is_the_other_upper_end():
 def test_more_discordant_pairs_than_pairs_are_refused():
     with pytest.raises(ValueError, match="found 6"):
         stats.tango_lower(5, 6, 10)
+
+
+def test_the_exact_error_of_tangos_bound_is_the_documented_one():
+    # the worst case of the grid in docs/statistics.md: every discordant pair is a loss
+    assert pass_probability(300, 0.02, 0.0, 0.02) == pytest.approx(0.0602, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("margin", [0.02, 0.05])
+@pytest.mark.parametrize("n", [50, 75, 100, 150, 200, 300, 500])
+def test_tangos_bound_errs_at_most_one_point_more_than_alpha(n, margin):
+    shares = [margin * f for f in (1, 1.25, 1.5, 2, 3)] + [0.1, 0.15, 0.2, 0.3]
+    worst = max(pass_probability(n, margin, (d - margin) / 2, (d + margin) / 2) for d in shares)
+    assert worst <= 0.0605

@@ -151,3 +151,15 @@ def test_unit_means_and_totals_do_not_depend_on_the_order_of_items():
     assert one.tolist() == other.tolist() == pytest.approx([1.1 / 3, 0.6])
     num, den = stats.unit_totals([1, 2, 3], [2, 2, 5], ["x", "y", "x"])
     assert (num.tolist(), den.tolist()) == ([2.0, 4.0], [2.0, 7.0])
+
+
+def test_the_stream_of_draws_is_part_of_the_contract():
+    # pinned: a change here changes every bound in every certificate, and belongs in the changelog under "Scores"
+    found = (
+        stats.worst_atom_lower(X),
+        stats.worst_atom_ratio_lower(NUM, DEN, den_max=12),
+        stats.stratified_lower([0.9, 0.1], [78, 9], [80, 20]),
+    )
+    assert found == pytest.approx(
+        (0.5673850545417001, 0.5585865642121896, 0.8704260856507157), abs=1e-12
+    )

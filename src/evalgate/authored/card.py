@@ -16,7 +16,7 @@ Split = Literal["dev", "sealed"]
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-class Card(Record, frozen=True):
+class Card(Record, kw_only=True):
     """A gold set's card.
 
     reviewed: plain words on who has and who has not looked at the items. agreement: between labellers, if measured.

@@ -19,7 +19,7 @@ _ROW_KEYS = ("min", "max", "all", "judge")
 _ROW_LIKE = "{ min = 0.85 }"
 
 
-class GateSettings(Record, frozen=True):
+class GateSettings(Record, kw_only=True):
     """The table [gate].
 
     alpha: one-sided probability of a false promotion, in (0, 0.5). attempts: allowed per sealed gold set, at least 1.
@@ -38,7 +38,7 @@ class GateSettings(Record, frozen=True):
     first_release: bool = False
 
 
-class GateFile(Record, frozen=True):
+class GateFile(Record, kw_only=True):
     """A valid gate.toml: settings, rows by suite and key, the line of each row, digest of the exact bytes."""
 
     path: str

@@ -25,14 +25,14 @@ _PLACEHOLDER = re.compile(r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_-]*)[ \t]*\}\}")
 _LIKE_PLACEHOLDER = re.compile(r"\{\{([^{}\n]*)\}\}")
 
 
-class Turn(Record, frozen=True):
+class Turn(Record, kw_only=True):
     """One message of a prompt: role and text cut at its placeholders (text, name, text, name, ..., text)."""
 
     role: Role
     parts: tuple[str, ...]
 
 
-class Prompt(Record, frozen=True):
+class Prompt(Record, kw_only=True):
     """A prompt file: its digest (of the exact bytes), turns, and the names of its placeholders, sorted."""
 
     path: str

@@ -31,7 +31,7 @@ _ONLY_ENDPOINT = ("url", "name", "api_key_env")
 _ONLY_LOCAL = ("artifact", "base", "args")
 
 
-class Settings(Record, frozen=True):
+class Settings(Record, kw_only=True):
     """A valid evalgate.toml: models by name, the default candidate and the judge (each names a model), digest."""
 
     path: str

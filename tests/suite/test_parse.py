@@ -1,0 +1,86 @@
+"""Parsers are strict: what the workflow could not read is unparseable here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalgate import Entity, Suite, parse_json, parse_label, parse_text
+from evalgate.suite.parse import parser_id
+from evalgate.suite.refusals import is_refusal
+
+ENTITIES = st.lists(
+    st.builds(Entity, label=st.text(min_size=1), text=st.text(), start=st.none() | st.integers(0, 99))
+)
+
+
+@given(ENTITIES)
+def test_entities_written_as_json_come_back(entities):
+    text = json.dumps([{"label": e.label, "text": e.text, "start": e.start} for e in entities])
+    assert parse_json(list[Entity])(text) == entities
+    assert parse_json(list[Entity])(f"```json\n{text}\n```") == entities
+
+
+@given(st.text())
+def test_no_text_makes_a_parser_raise(text):
+    parse_json(list[Entity])(text)
+    parse_label(["A", "B"])(text)
+    parse_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[", "here: []", "[] and more", '[{"label": "A"}]', '[{"label": "A", "text": "b", "note": 1}]', "NaN", '{"label": "A", "text": "b"}'],
+)
+def test_what_is_not_exactly_the_type_is_unparseable(text):
+    assert parse_json(list[Entity])(text) is None
+
+
+@pytest.mark.parametrize(("text", "label"), [("deny", "DENY"), (' "DENY". ', "DENY"), ("**DENY**", "DENY"), ("DENY because", None), ("", None)])
+def test_a_label_stands_alone(text, label):
+    assert parse_label(["DENY", "ALLOW"])(text) == label
+
+
+def test_labels_that_read_alike_are_refused():
+    with pytest.raises(ValueError, match="no two alike"):
+        parse_label(["deny", "DENY"])
+
+
+def test_parsers_have_names_that_enter_the_key():
+    assert parser_id(parse_label(["A", "B"])) != parser_id(parse_label(["A", "C"]))
+    assert parser_id(parse_json(list[Entity])) != parser_id(parse_json(list[str]))
+    assert parser_id(parse_text) == "evalgate.suite.parse.parse_text"
+
+
+@pytest.mark.parametrize(
+    "text", ["I'm sorry, but I can't help with that.", "As an AI language model", "Lo siento, no puedo", "I am unable to"]
+)
+def test_refusals_are_recognised(text):
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize("text", ["[]", "DENY", "The member was sorry to hear it.", "x" * 300 + " I cannot"])
+def test_answers_are_not_taken_for_refusals(text):
+    assert not is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"name": "a b"}, {"gold": "/abs.jsonl"}, {"prompt": "../x.md"}, {"temperature": -1}, {"max_tokens": 0}, {"max_tokens": True}],
+)
+def test_a_suite_refuses_values_outside_their_ranges(values):
+    good = {"name": "a", "gold": "goldsets/a.jsonl", "prompt": "suites/prompts/a.md"}
+    given_values = {**good, **values}
+    with pytest.raises(ValueError, match="expected"):
+        Suite(given_values.pop("name"), **given_values)
+
+
+def test_entity_lists_are_equal_without_order_and_offsets():
+    suite = Suite("a", gold="g", prompt="p", parse=parse_json(list[Entity]))
+    gold = [Entity(label="A", text="x  y", start=1, end=4), Entity(label="B", text="z")]
+    assert suite.correct([Entity(label="B", text="z"), Entity(label="A", text="x y")], gold)
+    assert not suite.correct([Entity(label="A", text="x y")], gold)
+    assert not suite.correct([*gold, gold[0]], gold)
