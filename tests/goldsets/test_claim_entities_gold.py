@@ -224,7 +224,7 @@ def test_no_template_shows_through(items):
         text = item.input["narrative"]
         assert not re.search(r"\[\[|\]\]|[{}]{2}|\{\w+\}|  ", text), item.id
         assert not re.search(r"\b[Dd]e el (?=[A-Z])|\ba el (?=[A-Z])|\b(?:an? an?|the the)\b", text)
-        if not {"noise", "spanish"} & set(item.tags):
+        if not {"noise", "spanish", "handwritten"} & set(item.tags):
             assert not re.search(r"\b[Aa] [aeio]|\b[Aa]n [bcdgjkpqrtvwyz]", text), item.id
 
 
@@ -307,7 +307,7 @@ def test_the_spanish_tag_tells_the_language(items):
             assert len(words & (prose | charts)) >= 4, item.id
             assert not words & english, item.id
         else:
-            assert len(words & (prose | charts)) <= 1, item.id
+            assert len(words & (prose | charts)) <= 2, item.id  # el-Tayeb, y/o
 
 
 def test_injected_instructions_are_outside_the_entities(items):

@@ -27,6 +27,7 @@ def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
     """
     del verbose
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from evalgate.errors import UsageError
@@ -60,14 +61,14 @@ def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
         table.add_column(
             column,
             justify="left" if column in ("suite", "test") else "right",
-            no_wrap=column != "suite",
+            no_wrap=True,
         )
     for row in rows:
         ((kind, target),) = row.threshold.items()
         bar = "all" if kind == "all" else f"{'>=' if kind == 'min' else '<='} {target:g}"
         table.add_row(
-            row.suite,
-            row.test,
+            escape(row.suite),
+            escape(row.test),
             bar,
             str(row.units),
             "-" if row.needed is None else str(row.needed),
