@@ -56,13 +56,13 @@ FOR_CHILDREN = {"fax", "clinic", "edi", "form", "um", "auditoria", "clinica", "f
 OFFICE = {"clinic", "mental", "sleep", "rehab", "imaging"}  # places without operations
 UNFIT = {  # phrases that do not suit a child, an old member, a small test, a psychiatric diagnosis
     "child": re.compile(
-        r"{cnot}|{odrug|{onot}|told about|verb understanding|RTW|gait"
+        r"{cnot}|{odrug|{famdx}|told about|verb understanding|RTW|gait"
         r"|{He} (?:will|wants)|at the request|to work"
     ),
     "old": re.compile(r"RTW|calls at work"),
     "office": re.compile(r"s/p|Tol well, no|Tolera bien|s/complic|s/incid"),
     "mental": re.compile(
-        r"Tests for|Tested for|checked me|sign of|Neg w/u|negative|R/o|revisaron|el estudio"
+        r"Tests for|Tested for|checked me|sign of|Neg w/u|negative|R/o|Labs|Diet|revisaron|el estudio"
     ),
 }
 TOGETHER_IS_NONSENSE = [  # two phrases of one narrative

@@ -310,14 +310,14 @@ def clinical(t: Teller, case: dict[str, Any], style: str, age: int) -> dict[str,
         "not": excluded[0],
         "not2": excluded[1],
         "not_bare": bare(excluded[0]),
-        "onot": rng.choice([m for m in world["mothers"] if bare(m).split()[-1] not in known]),
+        "famdx": rng.choice([m for m in world["mothers"] if bare(m).split()[-1] not in known]),
         "odx": rng.choice(world["relatives_have"]),
         "odrug": rng.choice([d for d in world["declined"] if d not in drugs]),
         "rdrug": taken,
         "rdose": amount,
     }
     if style != "prose":
-        out |= {k: bare(out[k]) for k in ("not", "not2", "onot", "odx")}
+        out |= {k: bare(out[k]) for k in ("not", "not2", "famdx", "odx")}
     if terse:
         out["symptom"] = bare(out["symptom"])
     harmless = [a for a, clash in ALLERGY_CLASH.items() if not clash.search(" ".join(drugs))]

@@ -300,11 +300,21 @@ def test_numbers_cannot_belong_to_anybody(texts):
 def test_the_spanish_tag_tells_the_language(items):
     prose = {"el", "la", "de", "del", "por", "se", "una", "un", "y", "que", "los", "en"}
     charts = {"afil", "núm", "pte", "alta", "egreso", "urgencias", "alergias", "cta"}
+    charts |= {
+        "fecha",
+        "servicio",
+        "diagnóstico",
+        "medicamento",
+        "paciente",
+        "dra",
+        "consulta",
+        "cita",
+    }
     english = {"the", "of", "and", "is", "was", "on", "for", "my", "with", "to", "pt", "seen"}
     for item in items:
         words = set(re.findall(r"\w+", item.input["narrative"].casefold()))
         if "spanish" in item.tags:
-            assert len(words & (prose | charts)) >= 4, item.id
+            assert len(words & (prose | charts)) >= 3, item.id
             assert not words & english, item.id
         else:
             assert len(words & (prose | charts)) <= 2, item.id  # el-Tayeb, y/o

@@ -76,7 +76,7 @@ def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
             "-" if math.isnan(row.assumed) else f"{row.assumed:.4f}",
             f"{row.power:.2f}",
         )
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table)
     for row in rows:
         if row.note and row.note != "simulated":
