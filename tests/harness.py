@@ -175,5 +175,6 @@ class Project:
         """All landed rows of the project's runs."""
         found = []
         for path in sorted(self.root.glob("reports/runs/*/*/answers.jsonl")):
-            found += [json.loads(line)["row"] for line in path.read_text().splitlines()]
+            whole = path.read_text().splitlines(keepends=True)
+            found += [json.loads(line)["row"] for line in whole if line.endswith("\n")]
         return found

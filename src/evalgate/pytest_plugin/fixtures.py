@@ -121,11 +121,13 @@ def _open(
 
 
 def open_answers(request: pytest.FixtureRequest) -> Answers:
+    """The candidate's answers to the suite of the requesting module; fails the test if they cannot be trusted."""
     desk, loaded = _loaded(request)
     return _open(request, loaded, desk.brief.candidate, desk.brief.runs[loaded.suite.name])
 
 
 def open_baseline(request: pytest.FixtureRequest) -> Answers | FirstRelease:
+    """The baseline's answers, or the stand-in of a first release."""
     desk, loaded = _loaded(request)
     if desk.brief.baseline is None:
         return FirstRelease()
@@ -133,6 +135,7 @@ def open_baseline(request: pytest.FixtureRequest) -> Answers | FirstRelease:
 
 
 def threshold_for(request: pytest.FixtureRequest) -> Threshold:
+    """The threshold of the requesting test; without a row in gate.toml it exists all the same and is never met."""
     desk, loaded = _loaded(request)
     key = key_of(request.node.name)
     bar = desk.project.gate.suites[loaded.suite.name].get(key)
