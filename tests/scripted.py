@@ -150,7 +150,8 @@ class ScriptedServer:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 method, path, _ = head[0].split(" ", 2)
                 headers = {
-                    k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)
+                    k.lower(): v.strip()
+                    for k, _, v in (line.partition(":") for line in head[1:] if line)
                 }
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 if not await self._answer(method, path, headers, body, writer):
@@ -161,11 +162,18 @@ class ScriptedServer:
             writer.transport.abort()
 
     async def _answer(
-        self, method: str, path: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        writer: asyncio.StreamWriter,
     ) -> bool:
         payload: dict = {}
         if self._api_key and headers.get("authorization") != f"Bearer {self._api_key}":
-            response = Response(status=401, json={"error": {"message": "invalid key", "type": "auth"}})
+            response = Response(
+                status=401, json={"error": {"message": "invalid key", "type": "auth"}}
+            )
         elif method == "GET" and path.endswith("/models"):
             self.probes += 1
             response = self._listing()
@@ -209,8 +217,14 @@ class ScriptedServer:
         body = response.body
         if body is None:
             body = json.dumps(response.json or _completion(response, payload)).encode()
-        lines = {"Content-Type": "application/json", "Content-Length": str(len(body)), **response.headers}
-        head = f"HTTP/1.1 {response.status} X\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items())
+        lines = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            **response.headers,
+        }
+        head = f"HTTP/1.1 {response.status} X\r\n" + "".join(
+            f"{k}: {v}\r\n" for k, v in lines.items()
+        )
         writer.write(head.encode() + b"\r\n" + (body[: len(body) // 2] if response.half else body))
         await writer.drain()
         return not response.half

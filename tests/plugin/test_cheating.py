@@ -179,7 +179,7 @@ def cheat(row: Cheat, root: Path, xdist: bool):
         )
 
 
-@pytest.mark.parametrize("xdist", [False, True], ids=["serial", "n4"])
+@pytest.mark.parametrize("xdist", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["serial", "n4"])
 @pytest.mark.parametrize("row", CHEATS, ids=[c.name for c in CHEATS])
 def test_no_way_to_cheat_opens_the_gate(tmp_path, row, xdist):
     done = cheat(row, tmp_path, xdist)

@@ -88,8 +88,10 @@ def test_ctrl_c_keeps_what_landed_and_ends_with_130(tmp_path):
             assert "decision:" not in out
         landed = len(project.rows())
         assert 20 <= landed < 120
+        time.sleep(0.5)  # requests that were cancelled in flight may still be counted
         before = server.count
-        assert project.evalgate("gate", "check").returncode in (1, 3)
+        done = project.evalgate("gate", "check")
+        assert done.returncode in (1, 3), done.stdout + done.stderr
         assert server.count - before == 120 - landed
 
 

@@ -231,7 +231,9 @@ class _Asking:
                     tries=tuple(tries),
                 )
             if found is None:
-                tries.append(Try(error=f"no answer in {self._endpoint.timeout_s:g} s", seconds=seconds))
+                tries.append(
+                    Try(error=f"no answer in {self._endpoint.timeout_s:g} s", seconds=seconds)
+                )
                 late += 1
                 if late == LATE_MOST:
                     await self._probe()

@@ -149,7 +149,11 @@ def told(body: bytes, messages: Sequence[Message] = ()) -> str:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
         return ""
-    error = value.get("error", value if value.get("object") == "error" else None) if isinstance(value, dict) else None
+    error = (
+        value.get("error", value if value.get("object") == "error" else None)
+        if isinstance(value, dict)
+        else None
+    )
     fields = error if isinstance(error, dict) else {"message": error}
     message, kind = (
         " ".join(fields[k].split())[:TOLD] if isinstance(fields.get(k), str) else ""

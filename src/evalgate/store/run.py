@@ -98,7 +98,8 @@ class Run:
         self.end = 0  # bytes of intact rows; what follows is a torn write
         self.last_sum = manifest.key.encode()
         self._fd: int | None = None
-        recorded = read_manifest(path)
+        with _disk(path):
+            recorded = read_manifest(path)
         if recorded is not None and recorded.key != manifest.key:
             raise IntegrityError(
                 "found a run.json with another key than its directory, expected the run that was asked for. "
@@ -106,8 +107,9 @@ class Run:
                 where=str(path / "run.json"),
                 code="EG401",
             )
-        if self.answers.exists():
-            self._index()
+        with _disk(self.answers):
+            if self.answers.exists():
+                self._index()
 
     def __repr__(self) -> str:
         return f"<Run {self.manifest.suite} {self.landed}/{self.manifest.items}>"
@@ -339,7 +341,7 @@ def _disk(where: Path) -> Iterator[None]:
             "a full disk" if e.errno in (errno.ENOSPC, errno.EDQUOT) else (e.strerror or str(e))
         )
         raise InfrastructureError(
-            f"found {reason}, expected to be able to write. Free some space or mend the permissions, then start "
+            f"found {reason}, expected to be able to read and write. Free some space or mend the permissions, then start "
             "again: everything flushed is kept.",
             where=str(where),
             code="EG404",
