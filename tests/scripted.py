@@ -16,14 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
 class Response:
     """One answer. With `body` (bytes) or `json` the fields of a completion are not used."""
 
-    text: str | None | list = ""
+    text: str | list | None = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0  # seconds before the first byte
@@ -91,11 +91,11 @@ class ScriptedServer:
         """Chat completion requests so far."""
         return len(self.requests)
 
-    def __enter__(self) -> ScriptedServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(self, kind: type | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.stop()
         if self._errors and kind is None:
             raise self._errors[0]
@@ -123,13 +123,13 @@ class ScriptedServer:
 
     async def _main(self) -> None:
         self._done = self._loop.create_future()
-        handlers: set[asyncio.Task] = set()
+        handlers: dict[asyncio.Task, asyncio.StreamWriter] = {}
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.connections += 1
             task = self._loop.create_task(self._connection(reader, writer))
-            handlers.add(task)
-            task.add_done_callback(handlers.discard)
+            handlers[task] = writer
+            task.add_done_callback(lambda task: handlers.pop(task).transport.abort())
 
         server = await asyncio.start_server(connected, "127.0.0.1", self._port, backlog=1024)
         self._port = server.sockets[0].getsockname()[1]
@@ -143,6 +143,7 @@ class ScriptedServer:
             for task in list(handlers):
                 task.cancel()
             await asyncio.gather(*handlers, return_exceptions=True)
+            await asyncio.sleep(0.01)  # aborted connections close in the next turns of the loop
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -158,8 +159,6 @@ class ScriptedServer:
                     break
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
-        finally:
-            writer.transport.abort()
 
     async def _answer(
         self,

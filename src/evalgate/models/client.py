@@ -19,8 +19,8 @@ import asyncio
 import email.utils
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evalgate.errors import InfrastructureError
 from evalgate.models import wire
@@ -123,9 +123,10 @@ class _Patience:
         return left
 
 
-def _pause(failure: Failure, failures: int, left: float) -> float:
-    """Seconds to wait after the n-th failure in a row (n >= 1), within what is left of the patience."""
-    growing = min(PAUSE_MOST_S, PAUSE_S * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0)
+def _pause(failure: Failure, failures: int, left: float, patience_s: float) -> float:
+    """Seconds to wait after the n-th failure in a row (n >= 1), within the `left` seconds of the patience."""
+    most = min(PAUSE_MOST_S, patience_s / 8)
+    growing = min(most, PAUSE_S * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0)
     if failure.retry_after is None:
         wait = growing
     elif failures <= EAGER:
@@ -159,45 +160,54 @@ class _Asking:
         self._flights: dict[object, float] = {}  # start of each request in flight, oldest first
         self._late_in_a_row = 0
         self._model_seen: str | None = None
+        self._over = False
 
     async def run(self, requests: Iterable[tuple[int, Sequence[Message]]]) -> None:
         """Runs the workers until all is asked or one of them fails."""
         questions = iter(requests)
         loop = asyncio.get_running_loop()
         finished: asyncio.Future[None] = loop.create_future()
+        tasks = [loop.create_task(self._tick())]
+        tasks += [
+            loop.create_task(self._work(questions)) for _ in range(self._endpoint.concurrency)
+        ]
         working = self._endpoint.concurrency
 
         def end(task: asyncio.Task[None]) -> None:
             nonlocal working
-            working -= 1
-            if finished.done() or task.cancelled():
+            working -= 1  # the clock never ends by itself
+            error = None if task.cancelled() else task.exception()
+            if finished.done():
                 return
-            if error := task.exception():
+            if error is not None:
                 finished.set_exception(error)
             elif not working:
                 finished.set_result(None)
 
-        async def work() -> None:
-            for ordinal, messages in questions:
-                self._land(ordinal, await self._ask(messages))
-
-        async def tick() -> None:
-            while True:
-                self._alive()
-                await asyncio.sleep(TICK_S)
-
-        def start(job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-            task = loop.create_task(job)
+        for task in tasks:
             task.add_done_callback(end)
-            return task
-
-        tasks = [start(tick()), *(start(work()) for _ in range(working))]
         try:
             await finished
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self, questions: Iterator[tuple[int, Sequence[Message]]]) -> None:
+        try:
+            for ordinal, messages in questions:
+                reply = await self._ask(messages)
+                if self._over:
+                    break
+                self._land(ordinal, reply)
+        except BaseException:
+            self._over = True  # the others are cancelled a moment later; nothing lands in between
+            raise
+
+    async def _tick(self) -> None:
+        while True:
+            self._alive()
+            await asyncio.sleep(TICK_S)
 
     async def _ask(self, messages: Sequence[Message]) -> Reply:
         """The reply to one question, with every failed attempt before it."""
@@ -243,7 +253,8 @@ class _Asking:
             bad += found.kind == "bad"
             if bad == BAD_MOST:
                 raise self._useless(found)
-            await asyncio.sleep(_pause(found, len(tries) - late, self._spend(found)))
+            left = self._spend(found)
+            await asyncio.sleep(_pause(found, len(tries) - late, left, self._endpoint.patience_s))
 
     async def _attempt(self, body: bytes, messages: Sequence[Message]) -> wire.Completion | Failure:
         """One request. Raises InfrastructureError where another one would be no help."""
@@ -315,12 +326,13 @@ class _Asking:
 def _failure(endpoint: Endpoint, answer: Answered, messages: Sequence[Message] = ()) -> Failure:
     """What a status other than 200 means. Raises InfrastructureError if asking again would be no help."""
     status = answer.status
+    after = _retry_after(answer.headers.get("retry-after"))
     if status in {429, 503, 529}:
-        return Failure("busy", f"status {status}", _retry_after(answer.headers.get("retry-after")))
+        return Failure("busy", f"status {status}", after)
     if status in {408, 425, 502, 504}:
-        return Failure("unreachable", f"status {status}")
+        return Failure("unreachable", f"status {status}", after)
     if status >= 500 or status < 300:
-        return Failure("bad", f"status {status}")
+        return Failure("bad", f"status {status}", after)
     if status < 400:
         raise InfrastructureError(
             f"found status {status}, a redirect, expected an answer. Write the final address as url.",
@@ -381,7 +393,8 @@ async def _check(endpoint: Endpoint, connections: Wire, alive: Alive) -> None:
         if failure is None:
             break
         failures += 1
-        await asyncio.sleep(_pause(failure, failures, patience.spend(failure)))
+        left = patience.spend(failure)
+        await asyncio.sleep(_pause(failure, failures, left, endpoint.patience_s))
     names = wire.served_names(answer.body)
     if names is not None and endpoint.name not in names:
         listing = ", ".join(name[:100] for name in names[:10])

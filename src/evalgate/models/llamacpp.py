@@ -62,6 +62,20 @@ class _Parser(argparse.ArgumentParser):
         raise ValueError(message)
 
 
+_RANGES = (
+    ("ctx_size", 64, 1 << 30),
+    ("parallel", 1, 4096),
+    ("threads", 1, 4096),
+    ("port", 1, 65535),
+    ("gpu_layers", 0, 1 << 30),
+)
+
+
+def _check_range(name: str, value: int | None, low: int, high: int) -> None:
+    if value is not None and not low <= value <= high:
+        raise ValueError(f"argument --{name.replace('_', '-')}: {value} is not in {low}..{high}")
+
+
 def options(args: Sequence[str], *, where: str) -> LlamaCppOptions:
     """The options of `args`, with defaults. Raises UsageError (EG306)."""
     parser = _Parser(add_help=False, allow_abbrev=False)
@@ -70,18 +84,8 @@ def options(args: Sequence[str], *, where: str) -> LlamaCppOptions:
     parser.add_argument("--cache-prompt", action="store_true")
     try:
         given = parser.parse_args(list(args))
-        for name, low in (
-            ("ctx_size", 64),
-            ("parallel", 1),
-            ("threads", 1),
-            ("port", 1),
-            ("gpu_layers", 0),
-        ):
-            value = getattr(given, name)
-            if value is not None and value < low:
-                raise ValueError(f"argument --{name.replace('_', '-')}: {value} is below {low}")
-        if given.port is not None and given.port > 65535:
-            raise ValueError(f"argument --port: {given.port} is above 65535")
+        for name, low, high in _RANGES:
+            _check_range(name, getattr(given, name), low, high)
     except ValueError as e:
         raise UsageError(
             f"found args that llamacpp cannot use ({e}), expected --ctx-size, --parallel, --threads, --gpu-layers, "
@@ -140,10 +144,11 @@ def serve(
     log_path: Path,
     *,
     where: str,
+    concurrency: int | None = None,
     timeout_s: float = 300.0,
     patience_s: float = 60.0,
 ) -> Iterator[tuple[Endpoint, ServerProcess]]:
-    """Runs llama.cpp's server on `path`, as `alias`, and yields where it is asked.
+    """Runs llama.cpp's server on `path`, as `alias`, and yields where it is asked (`concurrency`: by default its slots).
 
     Raises InfrastructureError: does not start (EG320, EG321), the port is taken (EG323).
     """
@@ -170,7 +175,7 @@ def serve(
                 url=address["url"],
                 name=alias,
                 api_key=address["api_key"],
-                concurrency=chosen.parallel,
+                concurrency=concurrency or chosen.parallel,
                 timeout_s=timeout_s,
                 patience_s=patience_s,
             )

@@ -15,6 +15,7 @@ import os
 import secrets
 import sys
 import threading
+from pathlib import Path
 
 
 def main() -> int:
@@ -50,7 +51,7 @@ def main() -> int:
     try:
         server = xllamacpp.Server(params)
     except Exception as e:  # a C++ exception of any type: the log and the exit code carry it
-        print(f"cannot serve {os.path.basename(options.model)}: {e}", file=sys.stderr)
+        print(f"cannot serve {Path(options.model).name}: {e}", file=sys.stderr)
         return 1
     ready = {"url": f"{server.listening_address}/v1", "api_key": key}
     with os.fdopen(options.ready_fd, "w", encoding="utf-8") as pipe:

@@ -79,20 +79,21 @@ def serving(
             chosen,
             log_dir / f"{name}.log",
             where=where,
+            concurrency=spec.concurrency,
             timeout_s=spec.timeout_s,
             patience_s=spec.patience_s,
         ) as (endpoint, process):
-            if spec.concurrency is not None:
-                endpoint = Endpoint(**_fields(endpoint) | {"concurrency": spec.concurrency})
-            check_endpoint(endpoint, alive=process.alive)
-            yield endpoint, process.alive
+
+            def alive() -> None:
+                process.alive()
+                if _state(path) != before:
+                    raise _changed(where, "while it was served")
+
+            check_endpoint(endpoint, alive=alive)
+            yield endpoint, alive
     finally:
         if _state(path) != before:
             raise _changed(where, "while it was served")
-
-
-def _fields(endpoint: Endpoint) -> dict[str, object]:
-    return {name: getattr(endpoint, name) for name in Endpoint.__struct_fields__}
 
 
 def _artifact(name: str, spec: ModelSpec, root: Path) -> Path:

@@ -9,6 +9,7 @@ Standard library only, and little of it: this file runs as a script, apart from 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -68,10 +69,8 @@ def _ended(server: int, within: float = 0.0) -> int | None:
 
 
 def _signal(group: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in it
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # nobody is left in it
 
 
 if __name__ == "__main__":

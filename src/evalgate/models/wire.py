@@ -62,6 +62,7 @@ class Completion(msgspec.Struct, frozen=True):
     completion_tokens: int | None
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Completion).decode
 
@@ -89,7 +90,7 @@ def completion(body: bytes) -> Completion:
     """The completion in an answer's body. Raises Garbage where there is none."""
     try:
         found = _decode(body)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         found = _decode_slowly(body)
     if found.error is not None:
         raise Garbage("status 200 with an error body")
@@ -147,24 +148,23 @@ def told(body: bytes, messages: Sequence[Message] = ()) -> str:
     """
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return ""
-    error = (
-        value.get("error", value if value.get("object") == "error" else None)
-        if isinstance(value, dict)
-        else None
-    )
+    error: Any = None
+    if isinstance(value, dict):
+        error = value.get("error", value if value.get("object") == "error" else None)
     fields = error if isinstance(error, dict) else {"message": error}
-    message, kind = (
-        " ".join(fields[k].split())[:TOLD] if isinstance(fields.get(k), str) else ""
-        for k in ("message", "type")
-    )
+    kind, message = _line(fields.get("type")), _line(fields.get("message"))
     asked = " ".join(" ".join(m.get("content", "") for m in messages).split())
     if _shares(message, asked):
         message = "(its message quotes the prompt and is withheld)"
     if _shares(kind, asked):
         kind = ""
     return ": ".join(part for part in (kind, message) if part)[:TOLD]
+
+
+def _line(value: Any) -> str:
+    return " ".join(value.split())[:TOLD] if isinstance(value, str) else ""
 
 
 def _shares(text: str, asked: str) -> bool:
@@ -175,7 +175,7 @@ def served_names(body: bytes) -> list[str] | None:
     """The ids that `GET models` lists; None where the body lists none."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return None
     data = value.get("data") if isinstance(value, dict) else None
     if not isinstance(data, list):
