@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -54,7 +55,7 @@ Reply = Callable[[list[dict], dict], "str | Response | dict"]
 
 
 class ScriptedServer:
-    """See the module. `models`: ids that GET /v1/models lists; None answers 404. `port` 0 takes a free one."""
+    """See the module. `models`: ids that GET /v1/models lists; None answers 404. `port` 0 takes a free one; `tls` makes it https."""
 
     def __init__(
         self,
@@ -63,11 +64,13 @@ class ScriptedServer:
         models: Sequence[str] | Response | None = None,
         api_key: str | None = None,
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._reply = reply if callable(reply) else lambda messages, payload: reply
         self._models = models
         self._api_key = api_key
         self._port = port
+        self._tls = tls
         self._errors: list[BaseException] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="scripted-server", daemon=True)
@@ -80,7 +83,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}/v1"
 
     @property
     def port(self) -> int:
@@ -131,7 +134,9 @@ class ScriptedServer:
             handlers[task] = writer
             task.add_done_callback(lambda task: handlers.pop(task).transport.abort())
 
-        server = await asyncio.start_server(connected, "127.0.0.1", self._port, backlog=1024)
+        server = await asyncio.start_server(
+            connected, "127.0.0.1", self._port, backlog=1024, ssl=self._tls
+        )
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         try:
@@ -139,6 +144,8 @@ class ScriptedServer:
         except asyncio.CancelledError:
             pass
         finally:
+            # What is being accepted becomes a handler only while the server is open.
+            await asyncio.sleep(0.01)
             server.close()
             for task in list(handlers):
                 task.cancel()

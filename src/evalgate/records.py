@@ -65,6 +65,11 @@ class GoldItem(Record, kw_only=True):
     unit: str
     tags: tuple[str, ...] = ()
 
+    def __repr__(
+        self,
+    ) -> str:  # pytest prints values on failure; clinical text must not reach a log
+        return f"<GoldItem {self.id}>"
+
 
 class Answer(Record, kw_only=True):
     """One gold item with what the model made of it. `parsed` is None unless `status` is "ok"."""
@@ -139,6 +144,9 @@ class Reply(Record, kw_only=True):
     completion_tokens: int | None = None
     seconds: float = 0.0
     tries: tuple[Try, ...] = ()
+
+    def __repr__(self) -> str:  # its text is what a model wrote about somebody
+        return f"<Reply {self.finish} of {len(self.text)} characters>"
 
 
 class ModelIdentity(Record, kw_only=True):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalgate import digest, metrics
-from evalgate.authored import Problems, id_hash, load_gold
+from evalgate.authored import Problems, load_gold
+from evalgate.metrics.tally import hash64
 from evalgate.authored import gold as module
 from evalgate.errors import IntegrityError
 from evalgate.records import GoldItem
@@ -150,7 +151,7 @@ def test_the_hash_of_an_id_is_eight_bytes_of_blake2b(text):
     if any("\ud800" <= c <= "\udfff" for c in text):
         return
     data = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    assert id_hash(text) == int.from_bytes(data, "little") < 2**64
+    assert hash64(text) == int.from_bytes(data, "little") < 2**64
 
 
 def encoded(number, **changes):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import ssl
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from scripted import Response, ScriptedServer
@@ -89,3 +93,49 @@ def test_a_dead_server_process_ends_the_waiting():
 
     with pytest.raises(Died):
         check_endpoint(Endpoint(url="http://127.0.0.1:9/v1", name="m"), alive=alive)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Key and certificate of an authority that no machine knows, for 127.0.0.1, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("the program openssl is not installed, which makes the certificate")
+    key, found = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = [
+        openssl,
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test",
+    ]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(found)]
+    subprocess.run(command, check=True, capture_output=True)
+    found.write_bytes(found.read_bytes() + key.read_bytes())
+    return found
+
+
+def tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def test_a_certificate_of_an_unknown_authority_is_not_accepted(certificate):
+    with ScriptedServer(models=["m"], tls=tls(certificate)) as server:
+        error = refusal(server.url)
+        assert server.probes == 0
+    assert error.code == "EG310"
+    assert "Certificate" in str(error)
+
+
+def test_an_authority_that_the_machine_trusts_is_accepted(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with ScriptedServer(models=["m"], tls=tls(certificate)) as server:
+        check(server.url)
+        assert server.probes == 1

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
+import marshal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -33,6 +35,7 @@ class Cheat:
     wrong: set[int] = dataclasses.field(default_factory=lambda: NOBODY)
     reply: Callable | None = None
     before: tuple[str, ...] | None = None  # a first pytest run
+    replies: Callable[[Project], Callable] | None = None  # a model that knows the project it is asked by
     python: tuple[str, ...] = ()
 
 
@@ -68,6 +71,45 @@ def edit_an_answer(project: Project) -> None:
 def drop_answers(project: Project) -> None:
     for path in project.root.glob("reports/runs/*/*/answers.jsonl"):
         path.write_text("".join(path.read_text().splitlines(keepends=True)[30:]))
+
+
+def nested_project(project: Project) -> None:
+    """A project of one's own thresholds brought along inside suites/."""
+    inner = project.root / "suites"
+    for name in ("gate.toml", "evalgate.toml", "goldsets/triage.jsonl", "goldsets/triage.toml", "suites/test_triage.py",
+                 "suites/prompts/triage.md"):  # fmt: skip
+        target = inner / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text((project.root / name).read_text())
+    (inner / "gate.toml").write_text((project.root / "gate.toml").read_text().replace("0.85", "0.05"))
+
+
+def forged_bytecode(project: Project) -> None:
+    source = project.root / "suites/test_triage.py"
+    lax = source.read_text().replace("max_tokens=8", "max_tokens=8, correct=lambda parsed, expected: True")
+    code = compile(lax, str(source), "exec")
+    body = importlib.util.MAGIC_NUMBER + b"\3\0\0\0" + importlib.util.source_hash(source.read_bytes()) + marshal.dumps(code)
+    for name in ("cpython-311", "cpython-311-pytest-9.2.0"):
+        path = project.root / f"suites/__pycache__/test_triage.{name}.pyc"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(body)
+
+
+def lower_the_bar_while_asking(name: str, old: str, new: str) -> Callable[[Project], Callable]:
+    """The file is edited at the fifth question: the plan that was asked about is not the one that is evaluated."""
+
+    def make(project: Project) -> Callable:
+        answer, seen = right_but(MANY), []
+
+        def reply(messages: list[dict], payload: dict) -> str:
+            seen.append(1)
+            if len(seen) == 5:
+                project.edit(name, old, new)
+            return answer(messages, payload)
+
+        return reply
+
+    return make
 
 
 def finish(kind: str) -> Callable:
@@ -161,14 +203,39 @@ CHEATS = [
     Cheat("unparseable prose", {1}, "proven below", reply=finish("prose")),
     Cheat("edited answer", {5}, "EG402", edit_an_answer, before=("suites/",)),
     Cheat("dropped answers", {5}, "EG402", drop_answers, before=("suites/",)),
+    Cheat("a project inside suites/", {1}, "decision: closed", nested_project, wrong=MANY),
+    Cheat("a conftest above the project", {1}, "proven below", lambda p: (p.root.parent / "conftest.py").write_text(
+        "def pytest_collection_modifyitems(items):\n    for i in items:\n        vars(i.module.SUITE)['correct'] = lambda a, b: True\n"), wrong=MANY),
+    Cheat("a suite changed by a hook", {1, 2}, "", conftest(
+        "def pytest_collection_modifyitems(items):\n    for i in items:\n        i.module.SUITE.correct = lambda a, b: True\n"), wrong=MANY),
+    Cheat("forged bytecode", {1}, "proven below", forged_bytecode, wrong=MANY),
+    Cheat("a linked folder in suites/", {2}, "EG211", lambda p: (p.root / "suites/lib").symlink_to("/usr/lib")),
+    Cheat("suite edited while asking", {5}, "EG502", replies=lower_the_bar_while_asking(
+        "suites/test_triage.py", "max_tokens=8", "max_tokens=8, correct=lambda parsed, expected: True")),
+    Cheat("gate.toml lowered while asking", {5}, "EG502", replies=lower_the_bar_while_asking("gate.toml", "min = 0.85", "min = 0.05")),
+    Cheat("a comparison in the place of a level", {1}, "says otherwise", suite("def test_accuracy(answers, threshold):\n    assert threshold.met_by(accuracy(answers))",
+        "def test_accuracy(answers, baseline, threshold):\n    assert threshold.met_by(paired_difference(accuracy, answers, baseline))"), wrong=MANY),
+    Cheat("a level in the place of a comparison", {1}, "says otherwise", suite("paired_difference(accuracy, answers, baseline)", "accuracy(answers)")),
+    Cheat("a suite in a subfolder", {1}, "EG223", lambda p: p.write("suites/team/test_more.py", SUITE)),
+    Cheat("a test file that cannot be collected", {1}, "cannot be collected", lambda p: p.write("suites/team/test_more.py", "import nothing_like_it\n")),
+    Cheat("two projects at once", {2}, "EG224", lambda p: Project(p.root / "other", p.url), args=("suites/", "other/suites/")),
+    Cheat("--partial from the environment", {2}, "EG225", env={"PYTEST_ADDOPTS": "--partial -k failed_rate"}, wrong=MANY),
+    Cheat("--candidate from an ini file", {2}, "EG225", lambda p: p.write("pytest.ini", "[pytest]\naddopts = --candidate scripted\n")),
+    Cheat("--collect-only from the environment", {1}, "no decision", env={"PYTEST_ADDOPTS": "--collect-only"}, wrong=MANY),
+    Cheat("a plugin from the environment", {1}, "PYTEST_PLUGINS", env={"PYTEST_PLUGINS": "json"}),
+    Cheat("another unit test fails", {1}, "other tests", lambda p: p.write("tests/test_unit.py", "def test_x():\n    assert False\n"), args=(".",)),
+    Cheat("a file that bears a model's name", {2}, "EG303", lambda p: p.write("evil/scripted.gguf", "no weights"), args=("suites/", "--candidate", "evil/scripted.gguf")),
     Cheat("answers under another model's name", {4}, "another model", reply=lambda messages, payload: {
         "text": right_but(set())(messages, payload), "model": "somebody-else"}),
 ]  # fmt: skip
 
 
 def cheat(row: Cheat, root: Path, xdist: bool):
-    with ScriptedServer(reply=row.reply or right_but(row.wrong)) as server:
+    script: list[Callable] = [row.reply or right_but(row.wrong)]
+    with ScriptedServer(reply=lambda messages, payload: script[0](messages, payload)) as server:
         project = Project(root, server.url)
+        if row.replies:
+            script[0] = row.replies(project)
         project.url = server.url
         if row.before:
             project.pytest(*row.before)
@@ -182,7 +249,8 @@ def cheat(row: Cheat, root: Path, xdist: bool):
 @pytest.mark.parametrize("xdist", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["serial", "n4"])
 @pytest.mark.parametrize("row", CHEATS, ids=[c.name for c in CHEATS])
 def test_no_way_to_cheat_opens_the_gate(tmp_path, row, xdist):
-    done = cheat(row, tmp_path, xdist)
+    (tmp_path / "p").mkdir()  # some rows put files above the project
+    done = cheat(row, tmp_path / "p", xdist)
     out = done.stdout + done.stderr
     assert done.returncode != 0, out
     assert "decision: open" not in out
@@ -201,17 +269,48 @@ def test_the_honest_project_opens(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["os._exit(0) in a test", "conftest leaves while being imported", "met_by replaced", "conftest resets the exit status",
+    ["a conftest above the project", "forged bytecode", "suite edited while asking", "os._exit(0) in a test", "conftest leaves while being imported", "met_by replaced", "conftest resets the exit status",
      "PYTEST_ADDOPTS", "rerun plugin", "python -O"],
 )  # fmt: skip
 def test_gate_check_is_not_fooled_either(tmp_path, name):
     row = next(c for c in CHEATS if c.name == name)
-    with ScriptedServer(reply=right_but(row.wrong)) as server:
-        project = Project(tmp_path, server.url)
+    script: list[Callable] = [right_but(row.wrong)]
+    with ScriptedServer(reply=lambda messages, payload: script[0](messages, payload)) as server:
+        (tmp_path / "p").mkdir()
+        project = Project(tmp_path / "p", server.url)
+        if row.replies:
+            script[0] = row.replies(project)
         row.act(project)
         done = project.run(sys.executable, *row.python, "-m", "evalgate", "gate", "check", "--json", **row.env)
-        assert done.returncode == 1, done.stdout + done.stderr
+        assert done.returncode in {1, 5}, done.stdout + done.stderr
         assert json.loads(done.stdout)["decision"] == "closed"
+
+
+def test_neither_nonce_nor_forged_findings_open_the_gate(tmp_path):
+    """The nonce cannot be read from the environment of the process, and findings are held against gate.toml again."""
+    forge = (
+        "import os, posix, sys, json\n"
+        "def pytest_sessionstart(session):\n"
+        "    secret = open('/proc/self/environ').read().split('EVALGATE_NONCE=')[1].split('\\0')[0]\n"
+        "    i = sys.argv.index('--evalgate-decision')\n"
+        "    open(sys.argv[i + 1], 'w').write(json.dumps({'nonce': secret, 'exit': 0, 'decision': {\n"
+        "        'decision': 'open', 'exit': 0, 'reasons': [], 'model': {'name': 'scripted'}, 'plan': '', 'findings': []}}))\n"
+        "    os.execv('/bin/true', ['true'])\n"
+    )
+    with ScriptedServer(reply=right_but(MANY)) as server:
+        project = Project(tmp_path, server.url)
+        project.write("suites/conftest.py", forge)
+        done = project.evalgate("gate", "check", "--json")
+        assert done.returncode == 1
+        assert json.loads(done.stdout)["decision"] == "closed"
+
+
+def test_a_project_inside_suites_does_not_decide_for_the_gate(tmp_path):
+    with ScriptedServer(reply=right_but(MANY)) as server:
+        project = Project(tmp_path, server.url)
+        nested_project(project)
+        done = project.evalgate("gate", "check", "--json")
+        assert done.returncode == 1
 
 
 def test_a_forged_decision_file_is_not_believed(tmp_path):

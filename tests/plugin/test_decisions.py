@@ -33,7 +33,7 @@ def test_pytest_and_the_gate_agree(tmp_path, wrong, decision, gate_exit, pytest_
             project.edit("gate.toml", '"slice_accuracy[spanish]" = { min = 0.70 }', '"slice_accuracy[spanish]" = { min = 0.60 }')
         plain = project.pytest()
         assert plain.returncode == pytest_exit, plain.stdout + plain.stderr
-        assert plain.stdout.strip().splitlines()[-1] == f"decision: {decision} (exit {gate_exit})"
+        assert plain.stdout.strip().splitlines()[-1] == f"decision: {decision} (exit {pytest_exit})"
         asked = server.count
         checked = project.evalgate("gate", "check", "scripted", "--json")
         assert checked.returncode == gate_exit, checked.stdout + checked.stderr

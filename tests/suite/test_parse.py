@@ -52,7 +52,7 @@ def test_labels_that_read_alike_are_refused():
 def test_parsers_have_names_that_enter_the_key():
     assert parser_id(parse_label(["A", "B"])) != parser_id(parse_label(["A", "C"]))
     assert parser_id(parse_json(list[Entity])) != parser_id(parse_json(list[str]))
-    assert parser_id(parse_text) == "evalgate.suite.parse.parse_text"
+    assert parser_id(parse_text) == "parse.parse_text"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from evalgate.authored.card import Card, card_path, load_card
 from evalgate.authored.codes import explain, known_codes
 from evalgate.authored.feasible import check as check_feasible
 from evalgate.authored.gate_toml import GateFile, GateSettings, load_gate
-from evalgate.authored.gold import GoldSet, id_hash, load_gold
+from evalgate.authored.gold import GoldSet, load_gold
 from evalgate.authored.problems import Problems, nearest, relative
 from evalgate.authored.prompt import Prompt, load_prompt
 from evalgate.authored.settings import Settings, find_project, load_settings
@@ -29,7 +29,6 @@ __all__ = [
     "check_feasible",
     "explain",
     "find_project",
-    "id_hash",
     "known_codes",
     "load_card",
     "load_gate",

@@ -114,8 +114,8 @@ def _settings(file: TomlFile, *, promoted: bool) -> GateSettings:
         baseline=table.text("baseline"),
         first_release=table.flag("first_release", defaults.first_release),
     )
-    if not 0 < settings.alpha < 0.5:
-        table.range("alpha", "a probability above 0 and below 0.5", "0.05 is usual.")
+    if not 1e-6 <= settings.alpha < 0.5:
+        table.range("alpha", "a probability from 0.000001 to below 0.5", "0.05 is usual.")
     if not 0 <= settings.unscored_max < 1:
         table.range("unscored_max", "a share from 0 to below 1", "0.02 is usual.")
     if len(set(settings.sign_off)) < len(settings.sign_off):

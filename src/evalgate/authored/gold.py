@@ -22,6 +22,7 @@ import msgspec
 from evalgate.authored.gold_lines import LineProblems, explain_line, fault_of_item
 from evalgate.authored.problems import BOM_FOUND, Problems, relative, unreadable
 from evalgate.errors import IntegrityError
+from evalgate.metrics.tally import hash64
 from evalgate.records import GoldItem
 
 T = TypeVar("T")
@@ -33,7 +34,6 @@ MOST_NAMES: Final = 1000
 LONGEST_NAME: Final = 200
 
 _decode: Callable[[bytes], GoldItem] = msgspec.json.Decoder(GoldItem).decode
-_blake = hashlib.blake2b(digest_size=8)
 
 
 class _OnlyId(msgspec.Struct):
@@ -41,13 +41,6 @@ class _OnlyId(msgspec.Struct):
 
 
 _decode_id: Callable[[bytes], _OnlyId] = msgspec.json.Decoder(_OnlyId).decode
-
-
-def id_hash(item_id: str) -> int:
-    """64-bit hash of an item's id: blake2b with 8 bytes of digest, little-endian."""
-    state = _blake.copy()
-    state.update(item_id.encode())
-    return int.from_bytes(state.digest(), "little")
 
 
 class _Groups:
@@ -203,7 +196,7 @@ class GoldSet:
             return self._decoded(file.read(end - start).rstrip())
 
     def fingerprint(self, tag: str | None = None) -> int:
-        """Sum of `id_hash` over all items (or those that bear `tag`) modulo 2**64; the order of items does not matter.
+        """Sum of `hash64` of the ids over all items (or those that bear `tag`) modulo 2**64; the order of items does not matter.
 
         The first call reads the file once. Raises IntegrityError (EG157).
         """
@@ -211,7 +204,7 @@ class GoldSet:
             hashes = array("Q")
             with self._open() as file:
                 for _, line in islice(_lines(file), len(self._offsets)):
-                    hashes.append(id_hash(self._decoded_by(_decode_id, line).id))
+                    hashes.append(hash64(self._decoded_by(_decode_id, line).id))
                 self._check_unchanged(file)
             self._hashes = hashes
         if tag is None:

@@ -39,9 +39,8 @@ def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> No
     root = project_root()
     project = load_header(root)
     name, _ = project.model(model)
-    decision = run_check(
-        project, model or name, fresh=fresh, log=root / "reports" / "logs" / "check.log"
-    )
+    log = root / "reports" / "logs" / "check.log"
+    decision, notes = run_check(project, name, fresh=fresh, log=log)
     page = record(decision, root)
     if as_json:
         import json
@@ -53,5 +52,7 @@ def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> No
         from evalgate.report.terminal import print_decision
 
         print_decision(decision, file=sys.stdout, report=page)
+        for note in notes:
+            click.echo(f"note    {note}")
         click.echo(f"decision: {decision.decision} (exit {decision.exit})")
     raise click.exceptions.Exit(decision.exit)

@@ -23,6 +23,7 @@ def list_(*, verbose: bool) -> None:
     from evalgate.errors import EvalgateError
     from evalgate.store import Run, read_manifest
 
+    worst = 0
     for path in sorted((project_root() / "reports" / "runs").glob("*/*/run.json")):
         try:
             manifest = read_manifest(path.parent)
@@ -30,4 +31,6 @@ def list_(*, verbose: bool) -> None:
             landed = f"{Run(path.parent, manifest).landed}/{manifest.items}"
             click.echo(f"{manifest.suite}  {path.parent.name}  {manifest.model.name}  {landed}")
         except EvalgateError as e:
-            click.echo(f"{path.parent.parent.name}  {path.parent.name}  {e}")
+            click.echo(str(e), err=True)
+            worst = max(worst, int(e.exit))
+    raise click.exceptions.Exit(worst)

@@ -1,4 +1,4 @@
-"""`gate check`: pytest in a fresh process with a cleaned environment; only its decision file is believed."""
+"""`gate check`: pytest in a fresh process with a cleaned environment; its decision file is believed if the files bear it out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
-from evalgate.errors import EvalgateError, Exit
-from evalgate.gate.decide import Bypass, decide
+from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityError
+from evalgate.gate.decide import Bypass, decide, disagreements
+from evalgate.gate.plan import plan_digest
 from evalgate.records import Decision, Record
-from evalgate.suite import Project
+from evalgate.suite import Project, load_project
+from evalgate.suite.project import load_header
 
 # What a test process may see of the caller's environment. PYTEST_*, PYTHON* and everything else stay outside.
 _KEPT = (
@@ -40,10 +43,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Outcome(Record, kw_only=True):
-    """What the test process leaves behind: a decision or an error, with the nonce it was started with."""
+    """What the test process leaves behind: a decision or an error, with the nonce it was started with.
+
+    `baseline`: digest of the baseline's identity. `notes`: what a reader should know about the evidence.
+    """
 
     nonce: str
     decision: Decision | None = None
+    baseline: str | None = None
+    notes: tuple[str, ...] = ()
     error: str | None = None
     exit: int
 
@@ -58,17 +66,22 @@ class CheckError(EvalgateError):
 
 def check(
     project: Project, model: str, *, fresh: bool = False, log: Path | None = None
-) -> Decision:
-    """Asks, scores and decides about one model in a fresh process. Progress goes to stderr, pytest's output to `log`.
+) -> tuple[Decision, tuple[str, ...]]:
+    """Asks, scores and decides about one model in a fresh process; returns the decision and notes on its evidence.
 
-    Raises CheckError where there is no decision (usage, interruption, internal error).
+    Progress goes to stderr, pytest's output to `log`. What the process says is held against the project once more:
+    plan, thresholds and findings must agree with the files as they stand. Raises CheckError where there is no decision
+    (usage, interruption, internal error).
     """
     root = project.root
     keys = {s.api_key_env for s in project.settings.models.values() if s.api_key_env}
     environment = {k: v for k, v in os.environ.items() if k in _KEPT or k in keys}
     nonce = secrets.token_hex(16)
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(nonce.encode())
     environment |= {
-        "EVALGATE_NONCE": nonce,
+        "EVALGATE_NONCE": str(reading),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONUNBUFFERED": "1",
     }
@@ -79,10 +92,12 @@ def check(
         argv = [
             sys.executable,
             "-P",
+            "-s",
             "-m",
             "pytest",
-            str(root / "suites"),
+            "suites",
             f"--rootdir={root}",
+            f"--confcutdir={root}",
             "-c",
             str(configuration),
             "-p",
@@ -95,28 +110,70 @@ def check(
             str(target),
             *(["--fresh"] if fresh else []),
         ]
-        status = _run(argv, root, environment, log)
-        return _believe(target, nonce=nonce, status=status, model=model, project=project, log=log)
+        try:
+            status = _run(argv, root, environment, log=log, reading=reading)
+        finally:
+            os.close(reading)
+        outcome = _outcome(target, nonce)
+    if outcome is None:
+        if status in (-signal.SIGINT, Exit.INTERRUPTED):
+            raise CheckError("interrupted; the next start goes on from here", Exit.INTERRUPTED)
+        where = f" See {log}." if log else ""
+        why = f"the test process ended with status {status} and without a decision.{where}"
+        return _closed(project, model, why), ()
+    if outcome.decision is None:
+        raise CheckError(outcome.error or "", outcome.exit)
+    return _held_against(outcome, outcome.decision, status, model=model, root=root), outcome.notes
 
 
-def _run(argv: list[str], root: Path, environment: Mapping[str, str], log: Path | None) -> int:
-    if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(log or os.devnull, "wb") as output:  # noqa: PTH123 (os.devnull is no Path)
+def _run(
+    argv: list[str],
+    root: Path,
+    environment: Mapping[str, str],
+    *,
+    log: Path | None,
+    reading: int,
+) -> int:
+    with _output(log) as output:
         process = subprocess.Popen(  # noqa: S603 (this interpreter, arguments of our own)
             argv,
             cwd=root,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
+            pass_fds=(reading,),
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (one thread, one libc call)
         )
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                # A terminal sends Ctrl-C to both; the child keeps what landed, then ends. Told by hand, it hears of it here.
-                process.send_signal(signal.SIGINT)
+        before = signal.signal(signal.SIGTERM, _as_interrupt)  # how CI cancels a job
+        try:
+            while True:
+                try:
+                    return process.wait()
+                except KeyboardInterrupt:
+                    # A terminal sends Ctrl-C to both; the child keeps what landed, then ends. Told by hand, it hears of it here.
+                    process.send_signal(signal.SIGINT)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _as_interrupt(number: int, frame: object) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _output(log: Path | None) -> IO[bytes]:
+    """Where pytest's output goes, readable by its owner only. Raises InfrastructureError."""
+    if log is None:
+        return open(os.devnull, "wb")  # noqa: PTH123 (no path of ours)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    except OSError as e:
+        raise InfrastructureError(
+            f"found {e.strerror or e}, expected to be able to write the log. Mend reports/, then start again.",
+            where=str(log),
+            code="EG501",
+        ) from None
 
 
 def _die_with_parent() -> None:
@@ -124,36 +181,47 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _believe(
-    target: Path, *, nonce: str, status: int, model: str, project: Project, log: Path | None
-) -> Decision:
+def _outcome(target: Path, nonce: str) -> Outcome | None:
     try:
         outcome = msgspec.json.decode(target.read_bytes(), type=Outcome)
     except (OSError, msgspec.MsgspecError):
-        outcome = None
-    if (
-        outcome is None
-        or outcome.nonce != nonce
-        or (outcome.decision is None) == (outcome.error is None)
-    ):
-        if status in (-signal.SIGINT, Exit.INTERRUPTED):
-            raise CheckError("interrupted; the next start goes on from here", Exit.INTERRUPTED)
-        where = f" See {log}." if log else ""
-        return _closed(
-            project,
-            model,
-            f"the test process ended with status {status} and without a decision.{where}",
+        return None
+    whole = (outcome.decision is None) != (outcome.error is None)
+    return outcome if whole and secrets.compare_digest(outcome.nonce, nonce) else None
+
+
+def _held_against(
+    outcome: Outcome, decision: Decision, status: int, *, model: str, root: Path
+) -> Decision:
+    """The decision, if the files as they stand now bear it out; else one that is closed and says why."""
+    if decision.decision != "open":
+        return decision
+    try:
+        project = load_project(root)
+        name, spec = project.model(model)
+        plan = plan_digest(project, spec, outcome.baseline)
+    except EvalgateError as e:
+        return _closed(load_header(root), model, f"the project cannot be read again: {e}")
+    if plan != decision.plan:
+        trouble = IntegrityError(
+            f"found the plan {plan[:19]}, expected {decision.plan[:19]}: the project was edited while the gate was at "
+            "work, or another project was tested. Run it again.",
+            where=root.name,
+            code="EG502",
         )
-    if outcome.decision is None:
-        raise CheckError(outcome.error or "", outcome.exit)
-    decision = outcome.decision
-    if (status == 0) != (decision.decision == "open") or outcome.exit != decision.exit:
-        return _closed(
-            project,
-            model,
-            f"the test process ended with status {status}, its decision says {decision.decision}",
+        return decide(
+            expected=(),
+            findings=(),
+            troubles=[trouble],
+            model={"name": name, "digest": ""},
+            plan=plan,
         )
-    return decision
+    faults = disagreements(decision.findings, project.gate)
+    if status != Exit.OPEN or outcome.exit != Exit.OPEN or decision.model.get("name") != name:
+        faults.append(
+            f"the test process ended with status {status} and spoke of {decision.model.get('name')!r}"
+        )
+    return _closed(project, model, "; ".join(faults)) if faults else decision
 
 
 def _closed(project: Project, model: str, why: str) -> Decision:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from evalgate.authored import GateFile
+from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityError
 from evalgate.metrics import Estimate
 from evalgate.metrics.estimate import Binary, Census
@@ -188,6 +190,37 @@ def decide(
         retry=code is Exit.INFRASTRUCTURE,
         integrity=tuple(integrity),
     )
+
+
+def disagreements(findings: Iterable[Finding], gate: GateFile) -> list[str]:
+    """What speaks against an open decision with these findings under this gate.toml; empty if nothing does.
+
+    Statuses are not believed: each finding's own interval must meet the threshold as it stands in the file.
+    """
+    by_key = {(f.suite, f.test): f for f in findings}
+    faults = []
+    for suite, rows in gate.suites.items():
+        for key, bar in rows.items():
+            found = by_key.get((suite, key))
+            if found is None:
+                faults.append(f"{suite} {key} has no finding")
+            elif found.threshold != threshold_of(bar) or found.alpha != gate.settings.alpha:
+                faults.append(f"{suite} {key} was held against another threshold or alpha")
+            elif found.status != "pass" or not _borne_out(found, bar, gate, key):
+                faults.append(f"{suite} {key} does not pass by its own numbers")
+    return faults
+
+
+def _borne_out(found: Finding, bar: Bar, gate: GateFile, key: str) -> bool:
+    if found.units < 1 or found.items < 1:
+        return False
+    if gate.settings.first_release and is_difference(key):
+        return True
+    if bar.all:
+        return found.estimate == 1.0
+    if bar.min is not None:
+        return found.low is not None and found.low >= bar.min
+    return found.high is not None and bar.max is not None and found.high <= bar.max
 
 
 def _line(f: Finding) -> str:

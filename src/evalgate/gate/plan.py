@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib import metadata
+from pathlib import Path
 
 from evalgate import digest
 from evalgate.records import ModelSpec
@@ -17,15 +18,19 @@ def version() -> str:
     return metadata.version(DISTRIBUTION)
 
 
-def plan_digest(project: Project, spec: ModelSpec) -> str:
-    """Digest of gate.toml, gold sets, rubrics, suites with conftest, prompts, sampling, server arguments, version."""
+def plan_digest(project: Project, spec: ModelSpec, baseline: str | None) -> str:
+    """Digest of gate.toml, gold sets, rubrics, suites with conftest, prompts, sampling, server arguments, baseline, version.
+
+    `baseline` is the digest of the baseline's identity. Litter (hidden files, caches, editors' backups) is left out:
+    nothing of it is imported, and bytecode caches of suites are removed before they are.
+    """
     root = project.root
     files = [p for folder in ("suites", "rubrics") for p in (root / folder).rglob("*")]
     files += [root / "conftest.py"]
     code = {
-        p.relative_to(root).as_posix(): digest.of_file(p)
+        name: digest.of_file(p)
         for p in sorted(files)
-        if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".pyc"
+        if p.is_file() and not _litter(name := p.relative_to(root).as_posix())
     }
     return digest.of_value(
         {
@@ -35,8 +40,21 @@ def plan_digest(project: Project, spec: ModelSpec) -> str:
             "gold": {name: s.gold.digest for name, s in project.suites.items()},
             "suites": {name: s.suite.digest for name, s in project.suites.items()},
             "server": {"kind": spec.server, "args": list(spec.args)},
+            "baseline": baseline,
         }
     )
+
+
+def _litter(name: str) -> bool:
+    parts = name.split("/")
+    return name.endswith("~") or any(p.startswith(".") or p == "__pycache__" for p in parts)
+
+
+def forget_bytecode(root: Path) -> None:
+    """Removes the suites' cached bytecode: what runs must be the source that the plan digests."""
+    for cache in (root / "__pycache__", *(root / "suites").rglob("__pycache__")):
+        for path in cache.glob("*.pyc"):
+            path.unlink(missing_ok=True)
 
 
 def seed_of(plan: str, suite: str, test: str) -> int:

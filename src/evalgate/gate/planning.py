@@ -61,7 +61,7 @@ class _Errorless:
         return len(self._loaded.gold)
 
     def __iter__(self) -> Iterator[Answer]:
-        for _ordinal, item in self._loaded.gold.items():
+        for _ordinal, item in self._loaded.gold.items():  # noqa: PERF102 (a gold set is no dict)
             expected = self._loaded.suite.expected(item.expected)
             yield Answer(
                 id=item.id,
@@ -132,7 +132,17 @@ def errorless_estimate(
     wanted = inspect.signature(function).parameters
     if not set(wanted) <= set(arguments):
         return None
-    function(**{name: arguments[name] for name in wanted})
+    try:
+        function(**{name: arguments[name] for name in wanted})
+    except (
+        Exception
+    ) as e:  # a suite's own code; its message may quote an item, so only its kind goes on
+        kind = type(e).__name__
+        raise UsageError(
+            f"found {kind} in test_{base} on errorless answers, expected a finding. Mend the test or its metric.",
+            where=f"suites/{loaded.path.name}",
+            code="EG503",
+        ) from None
     return listener.estimate
 
 
@@ -201,9 +211,7 @@ def _row(
         units_needed = stats.noninferiority_required_n(
             margin=-bar.min, discordance=DISCORDANCE, alpha=alpha, power=TARGET_POWER
         )
-        return row(
-            **common, needed=units_needed, best=low, assumed=value, power=float(power)
-        )
+        return row(**common, needed=units_needed, best=low, assumed=value, power=float(power))
     # One code path for both directions: a maximum on errors is a minimum on their absence.
     floor = bar.min if bar.min is not None else 1 - (bar.max or 0.0)
     value = 1 - (1 - floor) / 4 if true is None else (true if bar.min is not None else 1 - true)

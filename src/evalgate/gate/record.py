@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import time
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def record(decision: Decision, root: Path) -> Path:
         c if c.isalnum() or c in "-_." else "_" for c in decision.model.get("name", "model")
     )
     facts = [("evalgate", version()), ("decided at", time.strftime("%Y-%m-%d %H:%M:%S %z"))]
-    page = folder / f"{stamp}-{name or 'model'}.html"
+    page = (
+        folder / f"{stamp}-{name or 'model'}-{secrets.token_hex(3)}.html"
+    )  # two in a second stay two
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(page.with_suffix(".json"), json.dumps(to_json(decision), indent=1) + "\n")

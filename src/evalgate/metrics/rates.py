@@ -56,12 +56,12 @@ def mean(
     the function's own name otherwise. Raises ValueError for a score that is NaN, outside of [0, 1] or no number, naming
     the item, never its text.
     """
-    title = name or getattr(score, "__name__", "score")
+    title = name or str(getattr(score, "__name__", "score"))
 
     def cell(answer: Answer) -> Cell:
         if answer.status != "ok" and not failed:
             return 0, _GRID, 1
-        value = _number(score(answer))
+        value = _number(_apart(answer, score, title))
         if value is None:
             raise ValueError(
                 f"item {answer.id}: found a score of {title} that is no number in [0, 1], expected one. "
@@ -70,6 +70,18 @@ def mean(
         return int(value * _GRID), _GRID, 1
 
     return measure(rows, Plan(name=f"mean[{title}]", score=cell, tag=tag))
+
+
+def _apart(answer: Answer, score: Callable[[Answer], float], title: str) -> float:
+    """Calls a suite's own score. Its exceptions may quote the answer, so only their kind goes on."""
+    __tracebackhide__ = True
+    try:
+        return score(answer)
+    except Exception as e:
+        kind = type(e).__name__
+    raise ValueError(
+        f"item {answer.id}: found {kind} in {title}, expected a score. Mend the function."
+    )
 
 
 def _number(value: Any) -> float | None:

@@ -97,11 +97,18 @@ def options(args: Sequence[str], *, where: str) -> LlamaCppOptions:
     return LlamaCppOptions(
         ctx_size=given.ctx_size or CTX_PER_SLOT * parallel,
         parallel=parallel,
-        threads=given.threads or len(os.sched_getaffinity(0)),
+        threads=given.threads or _cores(),
         port=given.port or 0,
         gpu_layers=given.gpu_layers,
         cache_prompt=given.cache_prompt,
     )
+
+
+def _cores() -> int:
+    """The cores that this process may use; a container is often given fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def version() -> str:

@@ -115,6 +115,7 @@ def _spawn(
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     supervisor = Path(__file__).with_name("supervisor.py")
     try:
+        os.fchmod(log, 0o600)  # a log of before may have been open to others
         return subprocess.Popen(  # noqa: S603 - evalgate.toml is trusted
             [sys.executable, "-I", "-S", str(supervisor), str(lifeline), str(grace_s), *argv],
             stdin=subprocess.DEVNULL,

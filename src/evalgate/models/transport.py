@@ -10,11 +10,13 @@ import ssl
 from types import TracebackType
 from typing import NamedTuple, Self
 
-import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
-
 from evalgate.models.endpoint import Endpoint
+from evalgate.models.lean_imports import lean_imports
+
+with lean_imports():
+    import aiohttp
+    import httpx
+    from httpx_aiohttp import AiohttpTransport
 
 CONNECT_S = 10.0
 LARGEST = 64 << 20  # bytes of one answer: no completion is near, and memory stays bounded
@@ -94,14 +96,20 @@ class Wire:
         response = await self._transport.handle_async_request(request)
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)
-        chunks, size = [], 0
         try:
-            async for chunk in stream:
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > LARGEST:
-                    raise httpx.ReadError(f"an answer of more than {LARGEST} bytes")
-        finally:
+            body = await _read(stream)
+        except BaseException:
             await stream.aclose()
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            raise
+        # Read to its end, an answer has given its connection back already: closing it would only cost time.
         return Answered(response.status_code, response.headers, body)
+
+
+async def _read(stream: httpx.AsyncByteStream) -> bytes:
+    chunks, size = [], 0
+    async for chunk in stream:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST:
+            raise httpx.ReadError(f"an answer of more than {LARGEST} bytes")
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)

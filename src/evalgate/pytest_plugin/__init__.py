@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evalgate.suite import Answers, FirstRelease
 
 NONCE = "EVALGATE_NONCE"
-_project = pytest.StashKey[Path]()
+_project = pytest.StashKey[list[Path]]()
 _guard = pytest.StashKey[Any]()
 
 
@@ -48,26 +48,57 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     given = early_config.known_args_namespace
     targets = list(given.file_or_dir) or list(early_config.getini("testpaths"))
     here = Path(early_config.invocation_params.dir)
-    root = find_active_project(here, targets)
-    if root is not None and os.environ.get("PYTEST_XDIST_WORKER") is None:
-        from evalgate.pytest_plugin.guard import Guard
+    roots = find_active_projects(here, targets)
+    if roots:
+        # conftest files above the project are in nobody's plan
+        given.confcutdir = str(roots[0])
+        if os.environ.get("PYTEST_XDIST_WORKER") is None:
+            from evalgate.pytest_plugin.guard import Guard
 
-        early_config.stash[_project] = root
-        early_config.stash[_guard] = Guard(nonce=os.environ.pop(NONCE, None))
+            early_config.stash[_project] = roots
+            early_config.stash[_guard] = Guard(nonce=_take_nonce())
+            _forget_bytecode(roots[0])
     return (yield)
 
 
-def find_active_project(here: Path, targets: Sequence[str]) -> Path | None:
-    """The project whose `suites/` the targets cover or lie in, or None: then the plugin stays inert."""
+def _take_nonce() -> str | None:
+    """The gate's nonce, from a pipe that is empty afterwards: what is loaded later cannot read it again."""
+    descriptor = os.environ.pop(NONCE, None)
+    if descriptor is None:
+        return None
+    with os.fdopen(int(descriptor), "rb") as pipe:
+        return pipe.read().decode()
+
+
+def _forget_bytecode(root: Path) -> None:
+    from evalgate.gate.plan import forget_bytecode
+
+    forget_bytecode(root)
+
+
+def find_active_projects(here: Path, targets: Sequence[str]) -> list[Path]:
+    """The projects whose `suites/` the targets cover or lie in; empty: the plugin stays inert.
+
+    A project inside another project's `suites/` is none: thresholds cannot be brought along with a suite.
+    """
+    found: list[Path] = []
     for target in targets or ["."]:
         path = (here / target.split("::")[0]).resolve()
-        for folder in (path, *path.parents):
-            if (folder / "evalgate.toml").is_file() or (folder / "gate.toml").is_file():
-                suites = folder / "suites"
-                if path == suites or suites in path.parents or path in suites.parents:
-                    return folder
-                break
-    return None
+        holders = [f for f in (path, *path.parents) if _holds_project(f)]
+        while holders and any(
+            outer / "suites" in (holders[0], *holders[0].parents) for outer in holders[1:]
+        ):
+            holders.pop(0)
+        if holders:
+            suites = holders[0] / "suites"
+            inside = path == suites or suites in path.parents or path in suites.parents
+            if inside and holders[0] not in found:
+                found.append(holders[0])
+    return found
+
+
+def _holds_project(folder: Path) -> bool:
+    return (folder / "evalgate.toml").is_file() or (folder / "gate.toml").is_file()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -13,7 +14,7 @@ import msgspec
 import pytest
 
 from evalgate import errors
-from evalgate.errors import EvalgateError, Exit, UsageError
+from evalgate.errors import EvalgateError, Exit, IntegrityError, UsageError
 from evalgate.gate.check import Outcome
 from evalgate.gate.decide import Bypass, decide
 from evalgate.gate.plan import plan_digest
@@ -23,14 +24,29 @@ from evalgate.pytest_plugin.fixtures import (
     TROUBLE,
     Brief,
     Trouble,
+    check_plan,
     key_of,
     sit_down,
 )
 from evalgate.pytest_plugin.guard import Guard
+from evalgate.pytest_plugin.two_way import two_way_check
 from evalgate.records import Decision, Finding
-from evalgate.suite import AskedModel, Project, ask_model, load_project
+from evalgate.suite import Project, ask_model, identify_model, load_project
 from evalgate.suite.progress import Progress
 
+_LOOKS_ONLY_OPTIONS = (
+    "--collect-only",
+    "--co",
+    "-h",
+    "--help",
+    "-V",
+    "--version",
+    "--fixtures",
+    "--funcargs",
+    "--fixtures-per-test",
+    "--markers",
+    "--cache-show",
+)
 _LOOKS_ONLY = (
     "collectonly",
     "help",
@@ -51,16 +67,39 @@ class _Seen:
         self.skipped = False
         self.expected_to_fail = False
         self.rerun = False
+        self.reports = 0
         self.properties: dict[str, list[str]] = {}
+
+    def way_around(self, *, expected: bool) -> str:  # noqa: PLR0911 (a table, first match wins)
+        """How the test went around its claim, "" if it did not."""
+        if not self.reports:
+            return "its test did not run (deselected, or lost)"
+        if said := self.properties.get(BYPASS):
+            return said[0]
+        if not expected:
+            return "a test without a threshold in gate.toml"
+        if self.expected_to_fail:
+            return "its test is marked as expected to fail"
+        if self.skipped:
+            return "its test was skipped"
+        if self.rerun or self.calls > 1:
+            return "its test was run more than once"
+        if len(self.properties.get(FINDING, [])) != 1:
+            return "its test ended without a finding"
+        return ""
 
 
 class Controller:
     """Registered only where suites are run, and only in the process that was started by hand or by the gate."""
 
-    def __init__(self, config: pytest.Config, root: Path, guard: Guard) -> None:
+    def __init__(self, config: pytest.Config, roots: list[Path], guard: Guard) -> None:
         self.config = config
-        self.root = root
+        self.roots = roots
+        self.root = roots[0]
         self.guard = guard
+        self.said = set(
+            config.invocation_params.args
+        )  # options from elsewhere (ini, environment) decide nothing
         self.partial: bool = config.option.partial
         self.asks = not (config.option.setupplan or config.option.setuponly)
         self.looks_only = any(getattr(config.option, name, False) for name in _LOOKS_ONLY)
@@ -68,12 +107,16 @@ class Controller:
         self.model: dict[str, str] = {}
         self.plan = ""
         self.brief: Brief | None = None
+        self.asked = 0
         self.error: BaseException | None = None
         self.bypasses: list[Bypass] = []
         self.seen: dict[tuple[str, str], _Seen] = {}
         self._suite_paths: dict[Path, str] = {}
-        if self.looks_only:
+        if self.looks_only and self._on_command_line(_LOOKS_ONLY_OPTIONS):
             guard.disarm()
+
+    def _on_command_line(self, options: tuple[str, ...]) -> bool:
+        return any(str(a).split("=")[0] in options for a in self.said)
 
     # -- before any test
 
@@ -91,42 +134,64 @@ class Controller:
             self.error = e
 
     def _prepare(self) -> None:
+        gc.freeze()  # what is imported by now stays: collecting need not go through it, 12 ms each time
+        self._check_session()
         only = self._suites_in_reach()
         self.project = project = load_project(self.root, only=only)
         self._suite_paths = {s.path.resolve(): name for name, s in project.suites.items()}
-        name, spec = project.model(self.config.option.candidate)
-        self.model = {"name": name, "digest": ""}
-        self.plan = plan_digest(project, spec)
+        candidate = identify_model(project, self.config.option.candidate)
+        self.model = {"name": candidate.name, "digest": candidate.digest}
+        gate = project.gate.settings
+        baseline = identify_model(project, gate.baseline) if gate.baseline else None
+        _, spec = project.model(candidate.name)
+        self.plan = plan_digest(project, spec, baseline.digest if baseline else None)
         if not self.partial:
-            self.bypasses += _two_way_check(project)
-            if sys.flags.optimize:
-                self.bypasses.append(Bypass(where="python -O", what="assertions are stripped"))
+            self.bypasses += two_way_check(project, only)
         if self.bypasses or not self.asks:
             return
+        fresh: bool = self.config.option.fresh
         with Progress() as progress:
-            candidate = ask_model(project, name, fresh=self.config.option.fresh, progress=progress)
-            self.model = {"name": name, "digest": candidate.identity.digest}
-            base = self._ask_baseline(project, name, candidate, progress)
+            answered = ask_model(project, candidate, fresh=fresh, progress=progress)
+            based = None
+            if baseline is not None:
+                same = baseline.digest == candidate.digest and baseline.args == candidate.args
+                based = (
+                    answered
+                    if same
+                    else ask_model(project, baseline, fresh=fresh, progress=progress)
+                )
+        self.asked = answered.asked + (based.asked if based and based is not answered else 0)
         self.brief = Brief(
             root=str(self.root),
             plan=self.plan,
-            candidate=candidate.identity,
-            runs=candidate.runs,
-            baseline=base.identity if base else None,
-            baseline_runs=base.runs if base else {},
-            first_release=project.gate.settings.first_release,
+            candidate=candidate,
+            runs=answered.runs,
+            baseline=based.identity if based else None,
+            baseline_runs=based.runs if based else {},
+            first_release=gate.first_release,
         )
-        sit_down(self.config, self.brief, project)
+        verified = answered.verified | (based.verified if based else {})
+        sit_down(self.config, self.brief, project, verified)
 
-    def _ask_baseline(
-        self, project: Project, name: str, candidate: AskedModel, progress: Progress
-    ) -> AskedModel | None:
-        baseline = project.gate.settings.baseline
-        if baseline is None:
-            return None
-        if baseline == name:
-            return candidate
-        return ask_model(project, baseline, fresh=self.config.option.fresh, progress=progress)
+    def _check_session(self) -> None:
+        """What may not come from an ini file or the environment: which model is meant, and that nothing is decided."""
+        if len(self.roots) > 1:
+            raise UsageError(
+                f"found suites of {len(self.roots)} projects, expected one per session. Run them one after another.",
+                code="EG224",
+            )
+        for name in ("candidate", "partial", "fresh"):
+            if getattr(self.config.option, name) and not self._on_command_line((f"--{name}",)):
+                raise UsageError(
+                    f"found --{name} in an ini file or PYTEST_ADDOPTS, expected it on the command line. Move it there.",
+                    code="EG225",
+                )
+        if os.environ.get("PYTEST_PLUGINS"):
+            self.bypasses.append(
+                Bypass(where="PYTEST_PLUGINS", what="plugins from the environment are in no plan")
+            )
+        if sys.flags.optimize and not self.partial:
+            self.bypasses.append(Bypass(where="python -O", what="assertions are stripped"))
 
     def _suites_in_reach(self) -> set[str] | None:
         """Names of the suites that the command line reaches, or None for all of them."""
@@ -163,12 +228,21 @@ class Controller:
 
     # -- while tests run
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        if isinstance(excinfo.value, KeyboardInterrupt):
+            self.error = excinfo.value
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.bypasses.append(Bypass(where=report.nodeid, what="it cannot be collected"))
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         path, _, test = report.nodeid.partition("::")
         suite = self._suite_paths.get((self.config.rootpath / path).resolve())
         if suite is None:
             return
         seen = self.seen.setdefault((suite, key_of(test)), _Seen())
+        seen.reports += 1
         seen.rerun |= str(report.outcome) == "rerun"
         seen.expected_to_fail |= hasattr(report, "wasxfail")
         seen.skipped |= report.skipped
@@ -184,26 +258,23 @@ class Controller:
     # -- after the last test
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
         """Runs first and last: other hooks may set what they like in between."""
         try:
             yield
         finally:
-            status = int(exitstatus)
+            status = int(session.exitstatus)
             if self.looks_only:
                 self._last_words("no decision (nothing was run)")
             elif self.partial and self.error is None and self.asks:
                 self.guard.disarm()
                 self._last_words("no decision (partial run)")
             else:
-                if status == int(pytest.ExitCode.INTERRUPTED) and self.error is None:
-                    self.error = KeyboardInterrupt()
-                status = self._conclude()
-                session.exitstatus = status
-                self.guard.settle(status)
+                session.exitstatus = self._conclude(status)
+                self.guard.settle(int(session.exitstatus))
 
-    def _conclude(self) -> int:
-        """Decides, reports, and returns the exit code of this process."""
+    def _conclude(self, status: int) -> int:
+        """Decides, reports, and returns the exit code of this process, whose own would be `status`."""
         error = self.error
         if isinstance(error, KeyboardInterrupt):
             return self._without_decision(
@@ -216,20 +287,54 @@ class Controller:
                 "".join(traceback.format_exception(error)) if self.config.option.verbose > 0 else ""
             )
             return self._without_decision(
-                f"{text}internal error, {type(error).__name__}: {error}", Exit.INTERNAL
+                f"{text}internal error, {type(error).__name__}. This is no verdict; -v shows more.",
+                Exit.INTERNAL,
             )
         decision = self._decision([error] if error is not None else [])
-        if not self._to_gate(
-            Outcome(nonce=self.guard.nonce or "", decision=decision, exit=decision.exit)
-        ):
-            self._show(decision)
-        self._last_words(f"decision: {decision.decision} (exit {decision.exit})")
+        outcome = Outcome(
+            nonce=self.guard.nonce or "",
+            decision=decision,
+            baseline=self.brief.baseline.digest if self.brief and self.brief.baseline else None,
+            notes=self._notes(),
+            exit=decision.exit,
+        )
+        try:
+            told = self._to_gate(outcome)
+            if not told:
+                self._show(decision)
+        except EvalgateError as e:  # a decision that leaves no trace is not one
+            return self._without_decision(str(e), e.exit)
+        if decision.exit == Exit.OPEN and status != Exit.OPEN and not told:
+            self._last_words("no decision: other tests of this session failed (exit 1)")
+            return int(Exit.CLOSED)
         # Under plain pytest a decision that is not open is 1, as for any failing test; outages and breaches keep theirs.
-        return int(Exit.CLOSED) if decision.exit == Exit.UNDECIDED else decision.exit
+        code = int(Exit.CLOSED) if decision.exit == Exit.UNDECIDED else decision.exit
+        self._last_words(f"decision: {decision.decision} (exit {code})")
+        return code
+
+    def _notes(self) -> tuple[str, ...]:
+        """What a reader of the decision should know about its evidence."""
+        if self.brief is None:
+            return ()
+        notes = [
+            f"{self.asked} questions asked now, the other answers are of earlier runs (--fresh asks all again)"
+        ]
+        models = (self.brief.candidate, self.brief.baseline)
+        notes += [
+            f"{identity.name} is an endpoint: nobody verified which model answered there"
+            for identity in models
+            if identity is not None and not identity.verified
+        ]
+        return tuple(notes)
 
     def _decision(self, troubles: list[EvalgateError]) -> Decision:
         bars = self.project.gate.suites if self.project else {}
         expected = [(suite, key) for suite, rows in bars.items() for key in rows]
+        try:
+            if self.brief is not None and not troubles:
+                check_plan(load_project(self.root, only=set(self.brief.runs)), self.brief)
+        except EvalgateError as e:
+            troubles = [e if isinstance(e, IntegrityError) else IntegrityError(str(e))]
         findings: list[Finding] = []
         bypasses = list(self.bypasses)
         if not troubles and not bypasses:
@@ -253,45 +358,22 @@ class Controller:
         troubles: list[EvalgateError],
     ) -> None:
         """One test's reports -> its finding, or the way it went around its claim."""
-
-        def bypass(what: str) -> None:
-            bypasses.append(Bypass(where=f"{key[0]} {key[1]}", what=what))
-
-        seen = self.seen.get(key)
-        if seen is None:
-            what = (
-                "not evaluated: setup only"
-                if not self.asks
-                else "its test did not run (deselected, or lost)"
-            )
-            bypass(what)
+        seen = self.seen.get(key, _Seen())
+        if texts := seen.properties.get(TROUBLE):
+            troubles.append(_revive(msgspec.json.decode(texts[0], type=Trouble)))
             return
-        for text in seen.properties.get(TROUBLE, []):
-            troubles.append(_revive(msgspec.json.decode(text, type=Trouble)))
-            return
-        if seen.properties.get(BYPASS):
-            bypass(seen.properties[BYPASS][0])
-        elif key not in expected:
-            bypass("a test without a threshold in gate.toml")
-        elif seen.expected_to_fail or seen.skipped:
-            bypass(
-                "its test is marked as expected to fail"
-                if seen.expected_to_fail
-                else "its test was skipped"
-            )
-        elif seen.rerun or seen.calls > 1:
-            bypass("its test was run more than once")
-        elif len(seen.properties.get(FINDING, [])) != 1:
-            bypass("its test ended without a finding")
-        else:
+        what = seen.way_around(expected=key in expected)
+        if not what:
             finding = msgspec.json.decode(seen.properties[FINDING][0], type=Finding)
             findings.append(finding)
             if finding.status == "pass" and not seen.passed:
-                bypass("its test failed although its finding passes")
+                what = "its test failed although its finding passes"
             elif finding.status != "pass" and seen.passed:
-                bypass(
+                what = (
                     f"its test passed although its finding is {finding.status} (forgotten assert?)"
                 )
+        if what:
+            bypasses.append(Bypass(where=f"{key[0]} {key[1]}", what=what))
 
     # -- telling
 
@@ -324,49 +406,15 @@ class Controller:
             reporter.flush()
         page = record(decision, self.root)
         print_decision(decision, file=sys.stdout, report=page)
+        for note in self._notes():
+            sys.stdout.write(f"note    {note}\n")
+        sys.stdout.flush()
 
     def _last_words(self, line: str) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.ensure_newline()
             reporter.write_line(line)
-
-
-def _two_way_check(project: Project) -> list[Bypass]:
-    """Base names of tests and rows must agree before a single question is asked."""
-    found = [
-        Bypass(
-            where="gate.toml", what=f"EG204 [{name}] has no suite; restore suites/test_{name}.py"
-        )
-        for name in project.gate.suites
-        if name not in project.suites
-    ]
-    for name, loaded in project.suites.items():
-        rows = {key.split("[")[0] for key in project.gate.suites[name]}
-        where = f"suites/{loaded.path.name}"
-        found += [
-            Bypass(
-                where=where,
-                what=f"EG221 test_{t} has no threshold; add a row {t!r} to [{name}] of gate.toml",
-            )
-            for t in loaded.tests
-            if t not in rows
-        ]
-        found += [
-            Bypass(
-                where="gate.toml", what=f"EG222 [{name}] {r} has no test; add test_{r} to {where}"
-            )
-            for r in sorted(rows - set(loaded.tests))
-        ]
-    present = {p.stem.removeprefix("test_") for p in (project.root / "suites").glob("test_*.py")}
-    found += [
-        Bypass(
-            where="gate.toml",
-            what=f"EG223 suites/test_{extra}.py has no table [{extra}]; add one with its thresholds",
-        )
-        for extra in sorted(present - set(project.gate.suites))
-    ]
-    return found
 
 
 def _revive(trouble: Trouble) -> EvalgateError:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 import pytest
 
-from evalgate.errors import EvalgateError
+from evalgate.authored.gate_toml import is_difference, split_key
+from evalgate.errors import EvalgateError, IntegrityError
 from evalgate.metrics import Estimate
 from evalgate.records import Bar, Finding, ModelIdentity, Record
+from evalgate.store import Manifest, Run
 from evalgate.suite import Answers, FirstRelease, LoadedSuite, Project, Suite, load_project
+from evalgate.suite.asking import manifest_of
 
 FINDING = "evalgate.finding"
 BYPASS = "evalgate.bypass"
 TROUBLE = "evalgate.trouble"
 
 _desk = pytest.StashKey["Desk"]()
-_SLICE = re.compile(r"[^\[\]]+\[(?P<parameter>[^\[\]]+)\]")
 
 
 class Brief(Record, kw_only=True):
@@ -33,6 +36,11 @@ class Brief(Record, kw_only=True):
     baseline_runs: dict[str, str]
     first_release: bool
 
+    @property
+    def model(self) -> str:
+        """The candidate's name."""
+        return self.candidate.name
+
 
 class Trouble(Record, kw_only=True):
     """An expected failure inside a fixture, on its way to the controlling process."""
@@ -44,17 +52,48 @@ class Trouble(Record, kw_only=True):
 
 
 class Desk:
-    """The brief of this process with the project it belongs to, loaded once."""
+    """The brief of this process with the project it belongs to, loaded once, and the runs that it has verified."""
 
-    def __init__(self, brief: Brief, project: Project | None = None) -> None:
+    def __init__(
+        self,
+        brief: Brief,
+        project: Project | None = None,
+        verified: Mapping[str, Run] | None = None,
+    ) -> None:
         self.brief = brief
         self._project = project
+        self._verified = dict(verified or {})
 
     @property
     def project(self) -> Project:
+        """Raises IntegrityError if what decides is no longer what was planned."""
         if self._project is None:
-            self._project = load_project(Path(self.brief.root), only=set(self.brief.runs))
+            project = load_project(Path(self.brief.root), only=set(self.brief.runs))
+            check_plan(project, self.brief)
+            self._project = project
         return self._project
+
+    def run(self, path: str, manifest: Manifest) -> Run:
+        """The run at `path`, verified once for as long as its file does not change. Raises IntegrityError."""
+        run = self._verified.get(path)
+        if run is None or run.manifest != manifest or not run.unchanged:
+            run = self._verified[path] = Run(Path(path), manifest)
+        return run
+
+
+def check_plan(project: Project, brief: Brief) -> None:
+    """Raises IntegrityError (EG502) if gate.toml, suites or gold sets changed since the questions were asked."""
+    from evalgate.gate.plan import plan_digest
+
+    _, spec = project.model(brief.model)
+    now = plan_digest(project, spec, brief.baseline.digest if brief.baseline else None)
+    if now != brief.plan:
+        raise IntegrityError(
+            f"found the plan {now[:19]}, expected {brief.plan[:19]}: gate.toml, a suite, a prompt or a gold set was "
+            "edited while the gate was at work. Run it again on files that stand still.",
+            where=project.root.name,
+            code="EG502",
+        )
 
 
 def adopt(config: pytest.Config, brief: str) -> None:
@@ -62,9 +101,11 @@ def adopt(config: pytest.Config, brief: str) -> None:
     config.stash[_desk] = Desk(msgspec.json.decode(brief, type=Brief))
 
 
-def sit_down(config: pytest.Config, brief: Brief, project: Project) -> None:
-    """In the controlling process."""
-    config.stash[_desk] = Desk(brief, project)
+def sit_down(
+    config: pytest.Config, brief: Brief, project: Project, verified: Mapping[str, Run]
+) -> None:
+    """In the controlling process. `verified`: runs by their directory."""
+    config.stash[_desk] = Desk(brief, project, verified)
 
 
 def _fail(request: pytest.FixtureRequest, error: EvalgateError) -> NoReturn:
@@ -110,11 +151,8 @@ def _loaded(request: pytest.FixtureRequest) -> tuple[Desk, LoadedSuite]:
 def _open(
     request: pytest.FixtureRequest, loaded: LoadedSuite, identity: ModelIdentity, path: str
 ) -> Answers:
-    from evalgate.store import Run
-    from evalgate.suite.asking import manifest_of
-
     try:
-        run = Run(Path(path), manifest_of(loaded, identity))
+        run = request.config.stash[_desk].run(path, manifest_of(loaded, identity))
     except EvalgateError as e:
         _fail(request, e)
     return Answers(request.module.SUITE, loaded.gold, run, card=loaded.card)
@@ -144,6 +182,9 @@ def threshold_for(request: pytest.FixtureRequest) -> Threshold:
 
 def key_of(test: str) -> str:
     """The key in gate.toml of a test's node name: `test_slice_recall[spanish]` -> `slice_recall[spanish]`."""
+    if "\\" in test:  # pytest writes letters beyond ASCII as escapes
+        with contextlib.suppress(UnicodeDecodeError):
+            test = test.encode("ascii", "backslashreplace").decode("unicode_escape")
     return test.removeprefix("test_")
 
 
@@ -202,9 +243,12 @@ class Threshold:
         """Why the estimate does not account for every item of the gold set (or of its slice), or None."""
         if estimate.sample.kind == "first_release" and not self._desk.brief.first_release:
             return "a first-release finding beside a baseline"
+        if estimate.difference != is_difference(self._key):
+            found = "a difference" if estimate.difference else "a level"
+            return f"the finding is {found}, the row's name says otherwise (*_vs_baseline compares with the baseline)"
         gold = self._loaded.gold
-        match = _SLICE.fullmatch(self._key)
-        tag = match["parameter"] if match and match["parameter"] in gold.tags else None
+        parameter = split_key(self._key)[1]
+        tag = parameter if parameter in gold.tags else None
         if estimate.census:
             tag = "must_pass"
         if estimate.tag != tag:

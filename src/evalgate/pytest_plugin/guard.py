@@ -1,9 +1,15 @@
-"""Exit codes that cannot be talked down: whatever a hook or a test does, a session that is not open ends non-zero."""
+"""Exit codes that are not talked down by accident or by a hook: a session that is not open ends non-zero.
+
+This holds against pytest's own hooks, `os._exit` and exit handlers. It cannot hold against code that is out to end the
+process otherwise (another program executed in its place, a call into libc); only `evalgate gate check`, which believes
+no exit code, does.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
+import posix
 import sys
 from typing import NoReturn
 
@@ -21,7 +27,7 @@ class Guard:
         self.nonce = nonce
         self.code = 1
         self.armed = True
-        os._exit = self._leave
+        os._exit = posix._exit = self._leave  # noqa: SLF001 (its public name begins so)
         atexit.register(self._at_exit)
 
     def settle(self, code: int) -> None:

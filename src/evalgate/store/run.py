@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import time
+import zlib
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,9 +71,16 @@ class Row(
     completion_tokens: int | None = None
     tries: tuple[Try, ...] = ()
 
+    def __repr__(self) -> str:  # its text is what a model wrote about somebody
+        return f"<Row {self.id} {self.finish}>"
+
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Row).decode
+
+
+def _mark(stat: os.stat_result) -> tuple[int, ...]:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def run_directory(reports: Path, manifest: Manifest) -> Path:
@@ -85,7 +93,7 @@ def _sum(previous: bytes, row: bytes) -> bytes:
 
 
 class Run:
-    """A run opened for reading: an index of row offsets, rows read on demand. Memory: 12 bytes an item."""
+    """A run opened for reading: an index of row offsets, rows read on demand. Memory: 16 bytes an item."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         """Verifies every row. Raises IntegrityError for anything that is not what was written."""
@@ -94,6 +102,7 @@ class Run:
         self.answers = path / "answers.jsonl"
         self._offset = array("q", [-1]) * manifest.items
         self._length = array("I", [0]) * manifest.items
+        self._crc = array("I", [0]) * manifest.items
         self.landed = 0
         self.end = 0  # bytes of intact rows; what follows is a torn write
         self.last_sum = manifest.key.encode()
@@ -125,8 +134,17 @@ class Run:
         """True if every item has its answer."""
         return self.landed == self.manifest.items
 
+    @property
+    def unchanged(self) -> bool:
+        """True if the file is still the one that was verified, to the file system's knowledge; then nothing need be read again."""
+        try:
+            return self._mark == _mark(self.answers.stat())
+        except OSError:
+            return False
+
     def _index(self) -> None:
         with self.answers.open("rb") as f:
+            self._mark = _mark(os.fstat(f.fileno()))
             for number, line in enumerate(f, 1):
                 if not line.endswith(b"\n"):
                     break  # torn by a kill or a power cut: never counted as an answer
@@ -142,13 +160,14 @@ class Run:
                     raise self._broken(number, f"a row that cannot be read ({e})") from None
                 if not 0 <= n < self.manifest.items or self._offset[n] >= 0:
                     raise self._broken(number, f"a second or impossible row for item {n}")
-                self._note(n, self.end + _HEAD, len(row))
+                self._note(n, self.end + _HEAD, row)
                 self.end += len(line)
                 self.last_sum = found
 
-    def _note(self, n: int, offset: int, length: int) -> None:
+    def _note(self, n: int, offset: int, row: bytes) -> None:
         self._offset[n] = offset
-        self._length[n] = length
+        self._length[n] = len(row)
+        self._crc[n] = zlib.crc32(row)
         self.landed += 1
 
     def _broken(self, line: int, what: str) -> IntegrityError:
@@ -165,7 +184,15 @@ class Run:
             return None
         if self._fd is None:
             self._fd = os.open(self.answers, os.O_RDONLY | os.O_CLOEXEC)
-        return _decode(os.pread(self._fd, self._length[ordinal], self._offset[ordinal]))
+        row = os.pread(self._fd, self._length[ordinal], self._offset[ordinal])
+        if zlib.crc32(row) != self._crc[ordinal]:
+            raise IntegrityError(
+                f"found item {ordinal} changed since the run was opened, expected it as it was verified. "
+                "Find out who writes there, then run again with --fresh.",
+                where=str(self.answers),
+                code="EG402",
+            )
+        return _decode(row)
 
     def close(self) -> None:
         """Closes the file. Reading again opens it again."""
@@ -249,7 +276,8 @@ class RunWriter:
         for name in ("answers.jsonl", "run.json"):
             old = self._path / name
             if old.exists():
-                old.rename(self._path / f"{old.stem}.until-{stamp}-{os.getpid()}{old.suffix}")
+                aside = old.with_name(f"{old.stem}.until-{stamp}-{time.monotonic_ns()}{old.suffix}")
+                old.rename(aside)
 
     def _write_manifest(self) -> None:
         target = self._path / "run.json"
@@ -280,7 +308,7 @@ class RunWriter:
         )
         self._sum = _sum(self._sum, row)
         line = b"%s%s%s%s}\n" % (_PREFIX, self._sum, _MIDDLE, row)
-        self.run._note(ordinal, self._end + _HEAD, len(row))  # noqa: SLF001 (writer and reader are one file's two ends)
+        self.run._note(ordinal, self._end + _HEAD, row)  # noqa: SLF001 (writer and reader are one file's two ends)
         self._end += len(line)
         self.run.end = self._end
         self.run.last_sum = self._sum

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from evalgate.authored import Card, GoldSet
 from evalgate.errors import IntegrityError
@@ -43,6 +44,7 @@ class Answers:
         return len(self.gold)
 
     def __iter__(self) -> Iterator[Answer]:
+        __tracebackhide__ = True  # this frame holds texts; pytest would print them with -l
         row_of, suite = self.run.row, self.suite
         parse, expected_of, correct = suite.parse, suite.expected, suite.correct
         for ordinal, item in self.gold.items():
@@ -58,7 +60,7 @@ class Answers:
             parsed = None
             status: Status = "missing" if row is None else _early(row)
             if row is not None and status == "ok":
-                parsed = parse(row.text)
+                parsed = _apart(item.id, "parse", parse, row.text)
                 if parsed is None:
                     status = "refused" if is_refusal(row.text) else "unparseable"
             yield Answer(
@@ -70,8 +72,21 @@ class Answers:
                 text="" if row is None else row.text,
                 parsed=parsed,
                 status=status,
-                correct=status == "ok" and correct(parsed, expected) is True,
+                correct=status == "ok"
+                and _apart(item.id, "correct", correct, parsed, expected) is True,
             )
+
+
+def _apart(item: str, what: str, function: Callable[..., Any], *given: Any) -> Any:
+    """Calls a suite's own function. Its exceptions may quote what it was given, so only their kind goes on."""
+    __tracebackhide__ = True
+    try:
+        return function(*given)
+    except Exception as e:
+        kind = type(e).__name__
+    raise ValueError(
+        f"item {item}: found {kind} in the suite's {what}, expected a value. Mend the function."
+    )
 
 
 def _early(row: Row) -> Status:

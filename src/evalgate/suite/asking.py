@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from evalgate.authored import GoldSet
 from evalgate.errors import InfrastructureError
@@ -16,11 +17,15 @@ Progress = Callable[[str, str, int, int], None]
 
 
 class AskedModel(Record, kw_only=True):
-    """A model whose answers to every suite are on disk. `runs` maps suite to the run's directory."""
+    """A model whose answers to every suite are on disk. `runs` maps suite to the run's directory.
+
+    `verified`: the runs that needed no answer, by directory, as they were read to find that out.
+    """
 
     identity: ModelIdentity
     runs: dict[str, str]
     asked: int
+    verified: dict[str, Any]  # of Run (msgspec cannot name a plain class)
 
 
 def manifest_of(loaded: LoadedSuite, identity: ModelIdentity) -> Manifest:
@@ -36,28 +41,36 @@ def manifest_of(loaded: LoadedSuite, identity: ModelIdentity) -> Manifest:
     )
 
 
+def identify_model(project: Project, name: str | None) -> ModelIdentity:
+    """Who answers under `name` (default: the default candidate). Raises UsageError if there is no such model or artifact."""
+    from evalgate.models import identify
+
+    chosen, spec = project.model(name)
+    return identify(chosen, spec, project.root)
+
+
 def ask_model(
-    project: Project, name: str, *, fresh: bool = False, progress: Progress | None = None
+    project: Project,
+    identity: ModelIdentity,
+    *,
+    fresh: bool = False,
+    progress: Progress | None = None,
 ) -> AskedModel:
     """Asks the model every question of every loaded suite that no run holds an answer to; starts no server if none.
 
-    Raises UsageError (no such artifact), InfrastructureError (server, disk, lock), IntegrityError (edited run).
+    Raises InfrastructureError (server, disk, lock), IntegrityError (edited run).
     """
-    from evalgate.models import ask_all, identify, serving
+    from evalgate.models import ask_all, serving
 
-    name, spec = project.model(name)
-    identity = identify(name, spec, project.root)
+    name, spec = project.model(identity.name)
     manifests = {n: manifest_of(s, identity) for n, s in project.suites.items()}
     paths = {n: run_directory(project.reports, m) for n, m in manifests.items()}
     runs = {n: str(p) for n, p in paths.items()}
-    missing = {n: len(m_.gold) for n, m_ in project.suites.items()}
-    if not fresh:
-        missing = {
-            n: len(r) - r.landed for n, r in ((n, Run(paths[n], m)) for n, m in manifests.items())
-        }
-    todo = [n for n, count in missing.items() if count]
+    found = {} if fresh else {n: Run(paths[n], m) for n, m in manifests.items()}
+    todo = [n for n in manifests if n not in found or not found[n].complete]
+    verified = {runs[n]: run for n, run in found.items() if n not in todo}
     if not todo:
-        return AskedModel(identity=identity, runs=runs, asked=0)
+        return AskedModel(identity=identity, runs=runs, asked=0, verified=verified)
     asked = 0
     with serving(name, spec, project.root, identity, project.reports / "logs") as (endpoint, alive):
         for n in todo:
@@ -84,7 +97,7 @@ def ask_model(
                     where=name,
                     code="EG210",
                 )
-    return AskedModel(identity=identity, runs=runs, asked=asked)
+    return AskedModel(identity=identity, runs=runs, asked=asked, verified=verified)
 
 
 class _Counter:

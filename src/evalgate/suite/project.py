@@ -70,7 +70,10 @@ class Project:
         return self.root / "reports"
 
     def model(self, name: str | None) -> tuple[str, ModelSpec]:
-        """The model of evalgate.toml named `name`, or the default candidate. Raises UsageError."""
+        """The model of evalgate.toml named `name`, a .gguf file by its path, or the default candidate.
+
+        A path stays its own name, so that no file can pass for a model of evalgate.toml. Raises UsageError.
+        """
         chosen = name or self.settings.default_candidate
         known = sorted(self.settings.models)
         if chosen is None:
@@ -81,7 +84,7 @@ class Project:
             )
         if chosen not in self.settings.models:
             if chosen.endswith(".gguf") and (self.root / chosen).is_file():
-                return Path(chosen).stem, ModelSpec(server="llamacpp", artifact=chosen)
+                return chosen, ModelSpec(server="llamacpp", artifact=chosen)
             raise UsageError(
                 f"found no [models.{chosen}], expected one of: {', '.join(known) or 'none defined'}."
                 f"{nearest(chosen, known)} Name one of these or add its table.",
@@ -111,11 +114,14 @@ def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
     settings = load_settings(root / "evalgate.toml", root, problems)
     suites: dict[str, LoadedSuite] = {}
     present = [p.stem.removeprefix("test_") for p in sorted((root / "suites").glob("test_*.py"))]
-    for name in gate.suites if gate else present:  # a faulty gate.toml hides no problem of the other files
+    for name in (
+        gate.suites if gate else present
+    ):  # a faulty gate.toml hides no problem of the other files
         if only is None or name in only:
             loaded = _load_suite(root, name, problems)
             if loaded:
                 suites[name] = loaded
+    _refuse_links(root, problems)
     if gate:
         check_feasible(gate, {name: s.gold for name, s in suites.items()}, problems)
         if gate.settings.baseline and settings and gate.settings.baseline not in settings.models:
@@ -129,6 +135,18 @@ def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
     assert gate is not None
     assert settings is not None
     return Project(root, gate, settings, suites)
+
+
+def _refuse_links(root: Path, problems: Problems) -> None:
+    """What a link leads to is not in the plan's digest, so it could change a claim unseen."""
+    for folder in ("suites", "rubrics"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.is_symlink():
+                problems.add(
+                    relative(path, root),
+                    "EG211",
+                    "found a link, expected a file or directory. Copy what it leads to.",
+                )
 
 
 def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None:
@@ -150,6 +168,13 @@ def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None
     gold = load_gold(root / suite.gold, root, problems)
     card = load_card(root / suite.gold, root, problems)
     prompt = load_prompt(root / suite.prompt, root, problems)
+    if card is not None and card.split == "sealed":
+        problems.add(
+            suite.gold,
+            "EG212",
+            'found a sealed gold set, expected split = "dev": this version cannot keep results of a sealed set secret. '
+            "Keep it out of the project until it can.",
+        )
     if gold is None or prompt is None:
         return None
     _check_items(suite, gold, prompt, problems)

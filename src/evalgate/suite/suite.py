@@ -50,17 +50,28 @@ class Suite:
             )
         if isinstance(stop, str):
             raise TypeError(f"found stop = {stop!r}, expected a list of strings.")
-        self.name = name
-        self.gold = gold
-        self.prompt = prompt
-        self.parse = parse
-        self.sampling = Sampling(
-            temperature=float(temperature), max_tokens=max_tokens, seed=seed, stop=tuple(stop)
+        self.name: str
+        self.gold: str
+        self.prompt: str
+        self.parse: Callable[[str], Any]
+        self.sampling: Sampling
+        self.correct: Callable[[Any, Any], bool]
+        vars(self).update(
+            name=name,
+            gold=gold,
+            prompt=prompt,
+            parse=parse,
+            sampling=Sampling(
+                temperature=float(temperature), max_tokens=max_tokens, seed=seed, stop=tuple(stop)
+            ),
+            correct=correct or _equal,
         )
-        self.correct = correct or _equal
 
     def __repr__(self) -> str:
         return f"<Suite {self.name}>"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a Suite cannot be changed after it was declared, but {name} was set")
 
     @property
     def digest(self) -> str:
