@@ -316,9 +316,12 @@ class Controller:
         """What a reader of the decision should know about its evidence."""
         if self.brief is None:
             return ()
-        notes = [
-            f"{self.asked} questions asked now, the other answers are of earlier runs (--fresh asks all again)"
-        ]
+        assert self.project is not None
+        sides = 1 + (self.brief.baseline_runs not in ({}, self.brief.runs))
+        kept = sides * sum(len(s.gold) for s in self.project.suites.values()) - self.asked
+        notes = [f"{self.asked} questions asked now"]
+        if kept:
+            notes[0] += f", {kept} answers kept from earlier runs (--fresh asks all again)"
         models = (self.brief.candidate, self.brief.baseline)
         notes += [
             f"{identity.name} is an endpoint: nobody verified which model answered there"
