@@ -15,6 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # it is a script, too
+
 from harness import GATE, LABELS, SUITE, Project, gold_items, right_but
 from scripted import ScriptedServer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import secrets
 import signal
@@ -11,16 +10,15 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityError
-from evalgate.gate.decide import Bypass, decide, disagreements
-from evalgate.gate.plan import plan_digest
 from evalgate.records import Decision, Record
-from evalgate.suite import Project, load_project
-from evalgate.suite.project import load_header
+
+if TYPE_CHECKING:
+    from evalgate.suite import Project
 
 # What a test process may see of the caller's environment. PYTEST_*, PYTHON* and everything else stay outside.
 _KEPT = (
@@ -134,6 +132,14 @@ def _run(
     log: Path | None,
     reading: int,
 ) -> int:
+    from ctypes import CDLL
+
+    libc = CDLL(None)
+
+    def die_with_parent() -> None:
+        """A `kill -9` of the gate must not leave a process behind that holds the run's lock."""
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
     with _output(log) as output:
         process = subprocess.Popen(  # noqa: S603 (this interpreter, arguments of our own)
             argv,
@@ -142,7 +148,7 @@ def _run(
             stdin=subprocess.DEVNULL,
             stdout=output,
             pass_fds=(reading,),
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (one thread, one libc call)
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (one thread, one libc call)
         )
         before = signal.signal(signal.SIGTERM, _as_interrupt)  # how CI cancels a job
         try:
@@ -176,11 +182,6 @@ def _output(log: Path | None) -> IO[bytes]:
         ) from None
 
 
-def _die_with_parent() -> None:
-    """A `kill -9` of the gate must not leave a process behind that holds the run's lock."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def _outcome(target: Path, nonce: str) -> Outcome | None:
     try:
         outcome = msgspec.json.decode(target.read_bytes(), type=Outcome)
@@ -196,6 +197,10 @@ def _held_against(
     """The decision, if the files as they stand now bear it out; else one that is closed and says why."""
     if decision.decision != "open":
         return decision
+    from evalgate.gate.decide import decide, disagreements
+    from evalgate.gate.plan import plan_digest
+    from evalgate.suite.project import load_header, load_project
+
     try:
         project = load_project(root)
         name, spec = project.model(model)
@@ -225,6 +230,8 @@ def _held_against(
 
 
 def _closed(project: Project, model: str, why: str) -> Decision:
+    from evalgate.gate.decide import Bypass, decide
+
     return decide(
         expected=[(suite, key) for suite, rows in project.gate.suites.items() for key in rows],
         findings=(),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from evalgate.authored import GoldSet
-from evalgate.errors import InfrastructureError
+from evalgate.errors import IntegrityError
 from evalgate.records import Message, ModelIdentity, Record
 from evalgate.store import Manifest, Run, RunWriter, run_directory
 from evalgate.suite.parse import parser_id
@@ -72,31 +72,34 @@ def ask_model(
     if not todo:
         return AskedModel(identity=identity, runs=runs, asked=0, verified=verified)
     asked = 0
-    with serving(name, spec, project.root, identity, project.reports / "logs") as (endpoint, alive):
-        for n in todo:
-            loaded = project.suites[n]
-            with RunWriter(paths[n], manifests[n], fresh=fresh) as writer:
-                count = _Counter(name, loaded, writer, progress)
+    try:
+        with serving(name, spec, project.root, identity, project.reports / "logs") as (
+            endpoint,
+            alive,
+        ):
+            for n in todo:
+                loaded = project.suites[n]
+                with RunWriter(paths[n], manifests[n], fresh=fresh) as writer:
+                    count = _Counter(name, loaded, writer, progress)
 
-                def tick(writer: RunWriter = writer) -> None:
-                    writer.tick()
-                    alive()
+                    def tick(writer: RunWriter = writer) -> None:
+                        writer.tick()
+                        alive()
 
-                ask_all(
-                    endpoint,
-                    _questions(loaded, writer.run, count.ids),
-                    loaded.suite.sampling,
-                    count.land,
-                    alive=tick,
-                )
-                asked += count.asked
-            if not writer.run.complete:
-                raise InfrastructureError(
-                    f"found {writer.run.landed} of {len(loaded.gold)} answers after asking, expected all. "
-                    "Start again: only the missing ones are asked.",
-                    where=name,
-                    code="EG210",
-                )
+                    ask_all(
+                        endpoint,
+                        _questions(loaded, writer.run, count.ids),
+                        loaded.suite.sampling,
+                        count.land,
+                        alive=tick,
+                    )
+                    asked += count.asked
+    except IntegrityError as e:
+        # Other bytes than those that were digested may have answered: nothing of these runs is kept in its place.
+        for n in todo if e.code == "EG330" else ():
+            with RunWriter(paths[n], manifests[n], fresh=True):
+                pass
+        raise
     return AskedModel(identity=identity, runs=runs, asked=asked, verified=verified)
 
 
