@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,13 @@ first_release = true    # nothing was released yet; afterwards: baseline = "NAME
 [claim_entities]
 recall             = { min = 0.70 }
 precision          = { min = 0.70 }
-unparseable_rate   = { max = 0.10 }
+unparseable_rate   = { max = 0.15 }
 recall_vs_baseline = { min = -0.10 }
 must_pass          = { all = true }
 
 [denial_reasons]
 accuracy             = { min = 0.80 }
-unparseable_rate     = { max = 0.10 }
+unparseable_rate     = { max = 0.15 }
 accuracy_vs_baseline = { min = -0.10 }
 must_pass            = { all = true }
 """
@@ -193,4 +194,4 @@ def _trim_imports(source: str) -> str:
         head = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "
         last = node.end_lineno or node.lineno
         lines[node.lineno - 1 : last] = [f"{head}{names}\n"] if kept else []
-    return "".join(lines)
+    return re.sub(r"\n{3,}(?=from |import )", "\n\n", "".join(lines))

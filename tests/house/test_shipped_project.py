@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,7 +68,20 @@ def test_the_starter_is_complete_and_feasible(tmp_path):
     for loaded in starter.suites.values():
         assert loaded.gold.units == 60
         assert loaded.gold.items_with_tag("must_pass") > 0
-    assert [r.test for r in plan_rows(starter) if r.power == 0.0] == []
+    rows = plan_rows(starter)
+    assert [r.test for r in rows if r.power == 0.0] == []
+    assert joint_power(rows) >= HOPELESS
+
+
+def test_the_starters_suites_are_cut_cleanly(tmp_path):
+    write_project(tmp_path / "starter")
+    for path in (tmp_path / "starter/suites").glob("*.py"):
+        text = path.read_text()
+        assert "\n\n\n\n" not in text
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ruff", "check", "--select", "F,I", path], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def test_the_starter_overwrites_nothing(tmp_path):

@@ -33,6 +33,7 @@ from evalgate.pytest_plugin.two_way import two_way_check
 from evalgate.records import Decision, Finding
 from evalgate.suite import Project, ask_model, identify_model, load_project
 from evalgate.suite.progress import Progress
+from evalgate.suite.project import load_again
 
 _LOOKS_ONLY_OPTIONS = (
     "--collect-only",
@@ -334,8 +335,8 @@ class Controller:
         bars = self.project.gate.suites if self.project else {}
         expected = [(suite, key) for suite, rows in bars.items() for key in rows]
         try:
-            if self.brief is not None and not troubles:
-                check_plan(load_project(self.root, only=set(self.brief.runs)), self.brief)
+            if self.project is not None and self.brief is not None and not troubles:
+                check_plan(load_again(self.project), self.brief)
         except EvalgateError as e:
             troubles = [e if isinstance(e, IntegrityError) else IntegrityError(str(e))]
         findings: list[Finding] = []

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from evalgate import digest
 from evalgate.authored import (
     Card,
     GateFile,
@@ -102,6 +103,22 @@ def load_header(root: Path) -> Project:
     if problems or gate is None or settings is None:
         return load_project(root)
     return Project(root, gate, settings, {})
+
+
+def load_again(project: Project) -> Project:
+    """`project` as its files stand now. Suites, gold sets and prompts are loaded again only if a byte of them changed.
+
+    Bytes of suite modules are the plan's business. Raises FileProblems like `load_project`.
+    """
+    header = load_header(project.root)
+    files = [(s.gold.path, s.gold.digest) for s in project.suites.values()]
+    files += [(project.root / s.suite.prompt, s.prompt.digest) for s in project.suites.values()]
+    try:
+        if all(digest.of_file(path) == known for path, known in files):
+            return Project(project.root, header.gate, header.settings, project.suites)
+    except OSError:
+        pass  # a file is gone: loading says which
+    return load_project(project.root, only=set(project.suites))
 
 
 def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
