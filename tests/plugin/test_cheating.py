@@ -166,7 +166,7 @@ CHEATS = [
         "import os\ndef pytest_unconfigure(config):\n    os._exit(0)\n"), wrong=MANY),
     Cheat("conftest unregisters the controller", {1}, "", conftest(
         "def pytest_collection_modifyitems(config):\n    for name in ('evalgate-controller', 'evalgate-release'):\n        p = config.pluginmanager.get_plugin(name)\n        p and config.pluginmanager.unregister(p)\n"), wrong=MANY),
-    Cheat("conftest leaves while being imported", {1}, "", conftest("import os\nos._exit(0)\n"), wrong=MANY),
+    Cheat("conftest leaves while being imported", {1}, "that is no yes", conftest("import os\nos._exit(0)\n"), wrong=MANY),
     Cheat("conftest deselects", {1}, "did not run", conftest(
         "def pytest_collection_modifyitems(items):\n    items[:] = [i for i in items if 'failed_rate' in i.name]\n"), wrong=MANY),
     Cheat("conftest ignores the suite", {1}, "did not run", conftest("collect_ignore = ['test_triage.py']\n")),
@@ -354,7 +354,8 @@ def table() -> None:
             codes.append(done.returncode)
             if not xdist:
                 lines = [x.strip(" │•-") for x in (done.stdout + done.stderr).splitlines()]
-                said = next((x for x in lines if row.says and row.says in x), lines[-1])
+                words = [x for x in lines if x.strip("= !")]
+                said = next((x for x in words if row.says and row.says in x), words[-1])
         print(f"| {row.name} | {codes[0]} | {codes[1]} | {said.replace('|', ' ')[:150]} |")
 
 

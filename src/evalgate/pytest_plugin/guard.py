@@ -39,6 +39,8 @@ class Guard:
         self.armed = False
 
     def _leave(self, status: int) -> NoReturn:
+        if self._at_least(status) != status:
+            os.write(2, b"evalgate: the process was ended before there was a decision; that is no yes\n")
         _real_exit(self._at_least(status))
 
     def _at_least(self, code: int) -> int:
