@@ -27,6 +27,7 @@ class Guard:
         self.nonce = nonce
         self.code = 1
         self.armed = True
+        self._stderr = os.dup(2)  # before pytest captures it
         os._exit = posix._exit = self._leave  # noqa: SLF001 (its public name begins so)
         atexit.register(self._at_exit)
 
@@ -40,7 +41,10 @@ class Guard:
 
     def _leave(self, status: int) -> NoReturn:
         if self._at_least(status) != status:
-            os.write(2, b"evalgate: the process was ended before there was a decision; that is no yes\n")
+            os.write(
+                self._stderr,
+                b"evalgate: the process was ended before there was a decision; that is no yes\n",
+            )
         _real_exit(self._at_least(status))
 
     def _at_least(self, code: int) -> int:
