@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from evalgate import digest, metrics
 from evalgate.authored import Problems, load_gold
-from evalgate.metrics.tally import hash64
 from evalgate.authored import gold as module
 from evalgate.errors import IntegrityError
+from evalgate.metrics.tally import hash64
 from evalgate.records import GoldItem
 
 NAME = "goldsets/triage.jsonl"

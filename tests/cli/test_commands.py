@@ -66,7 +66,11 @@ def test_all_problems_of_all_files_come_at_once_with_their_lines(project):
     ("name", "text", "says"),
     [
         ("goldsets/triage.jsonl", "", "goldsets/triage.jsonl"),
-        ("goldsets/triage.jsonl", '{"id": "a", "input": {"text": "x"}, "expected": "DENY", "unit": "u"}\n' * 2, "a"),
+        (
+            "goldsets/triage.jsonl",
+            '{"id": "a", "input": {"text": "x"}, "expected": "DENY", "unit": "u"}\n' * 2,
+            "a",
+        ),
         ("gate.toml", "[gate\n", "gate.toml:1"),
         ("suites/test_triage.py", "import nonsense_module\n", "suites/test_triage.py:1"),
         ("suites/test_triage.py", "def broken(:\n", "suites/test_triage.py:1"),

@@ -30,7 +30,9 @@ def decision(statuses, *, bypasses=(), troubles=(), missing=0):
 
 
 BYPASS = Bypass(where="s t", what="skipped")
-STATUSES = st.lists(st.sampled_from(["pass", "fail", "inconclusive", "insufficient"]), min_size=1, max_size=6)
+STATUSES = st.lists(
+    st.sampled_from(["pass", "fail", "inconclusive", "insufficient"]), min_size=1, max_size=6
+)
 
 
 @given(
@@ -41,13 +43,17 @@ STATUSES = st.lists(st.sampled_from(["pass", "fail", "inconclusive", "insufficie
     unlabelled=st.booleans(),
     missing=st.integers(0, 2),
 )
-def test_the_decision_follows_the_table_whatever_comes_together(statuses, bypassed, edited, outage, unlabelled, missing):
+def test_the_decision_follows_the_table_whatever_comes_together(
+    statuses, bypassed, edited, outage, unlabelled, missing
+):
     troubles = (
         ([IntegrityError("edited")] if edited else [])
         + ([InfrastructureError("down")] if outage else [])
         + ([Undecided("no labels")] if unlabelled else [])
     )
-    found = decision(statuses, bypasses=[BYPASS] if bypassed else [], troubles=troubles, missing=missing)
+    found = decision(
+        statuses, bypasses=[BYPASS] if bypassed else [], troubles=troubles, missing=missing
+    )
     # a finding that is missing without an outage or the like is a bypass; the causes that are told come first
     lost = missing > 0 and not troubles and not bypassed
     if edited:
@@ -71,7 +77,10 @@ def test_nothing_expected_is_not_open():
 
 def test_a_finding_nobody_expected_does_not_count():
     found = decide(
-        expected=[("s", "other")], findings=[finding("pass")], model={"name": "m", "digest": "d"}, plan="p"
+        expected=[("s", "other")],
+        findings=[finding("pass")],
+        model={"name": "m", "digest": "d"},
+        plan="p",
     )
     assert found.decision == "closed"
     assert found.findings == ()
@@ -86,29 +95,42 @@ def estimate(k: int, n: int, **changes) -> Estimate:
 
 
 def status(bar: Bar, est: Estimate) -> str:
-    return find(suite="s", test="t", bar=bar, estimate=est, alpha=0.05, seed=1, unscored_max=0.02).status
+    return find(
+        suite="s", test="t", bar=bar, estimate=est, alpha=0.05, seed=1, unscored_max=0.02
+    ).status
 
 
 @pytest.mark.parametrize(
-    ("k", "expected"), [(300, "pass"), (292, "pass"), (291, "inconclusive"), (280, "inconclusive"), (270, "fail")]
+    ("k", "expected"),
+    [(300, "pass"), (292, "pass"), (291, "inconclusive"), (280, "inconclusive"), (270, "fail")],
 )
 def test_a_minimum_is_met_by_the_lower_end_only(k, expected):
     assert status(Bar(min=0.95), estimate(k, 300)) == expected
 
 
-@pytest.mark.parametrize(("k", "expected"), [(0, "pass"), (8, "pass"), (9, "inconclusive"), (30, "fail")])
+@pytest.mark.parametrize(
+    ("k", "expected"), [(0, "pass"), (8, "pass"), (9, "inconclusive"), (30, "fail")]
+)
 def test_a_maximum_is_met_by_the_upper_end_only(k, expected):
     assert status(Bar(max=0.05), estimate(k, 300)) == expected
 
 
 def test_a_minimum_on_successes_and_a_maximum_on_errors_agree():
     for k in range(250, 301):
-        assert status(Bar(min=0.95), estimate(k, 300)) == status(Bar(max=0.05), estimate(300 - k, 300))
+        assert status(Bar(min=0.95), estimate(k, 300)) == status(
+            Bar(max=0.05), estimate(300 - k, 300)
+        )
 
 
 def test_inconclusive_says_how_many_more_units_would_decide():
     found = find(
-        suite="s", test="t", bar=Bar(min=0.95), estimate=estimate(291, 300), alpha=0.05, seed=1, unscored_max=0.02
+        suite="s",
+        test="t",
+        bar=Bar(min=0.95),
+        estimate=estimate(291, 300),
+        alpha=0.05,
+        seed=1,
+        unscored_max=0.02,
     )
     assert found.needed is not None
     assert 0 < found.needed < 300
@@ -139,4 +161,14 @@ def test_a_first_release_has_no_baseline_and_passes_as_such():
 
 def test_seeds_differ_between_claims_and_repeat_for_the_same_plan():
     assert seed_of("p", "s", "a") == seed_of("p", "s", "a")
-    assert len({seed_of("p", "s", "a"), seed_of("p", "s", "b"), seed_of("q", "s", "a"), seed_of("p", "t", "a")}) == 4
+    assert (
+        len(
+            {
+                seed_of("p", "s", "a"),
+                seed_of("p", "s", "b"),
+                seed_of("q", "s", "a"),
+                seed_of("p", "t", "a"),
+            }
+        )
+        == 4
+    )

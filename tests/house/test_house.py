@@ -33,7 +33,11 @@ def test_an_unknown_name_of_the_front_door_is_an_attribute_error():
 
 def test_imports_go_down_only():
     done = subprocess.run(
-        [Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False
+        [Path(sys.executable).parent / "lint-imports"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 
@@ -80,18 +84,24 @@ def test_importing_evalgate_and_its_plugin_loads_nothing_heavy():
 
 
 def tracked() -> list[Path]:
-    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def test_the_repository_holds_no_machine_paths_registry_hosts_or_secrets():
     # written so that this file does not find itself
-    forbidden = re.compile("/wor" + r"k/|/hom" + r"e/\w|/tm" + r"p/bash|pypi\.or" + r"g|BEGIN [A-Z ]*PRIVATE KE" + "Y")
+    forbidden = re.compile(
+        "/wor" + r"k/|/hom" + r"e/\w|/tm" + r"p/bash|pypi\.or" + r"g|BEGIN [A-Z ]*PRIVATE KE" + "Y"
+    )
     found = []
     for path in tracked():
         if path.suffix in {".png", ".gguf"}:
             continue
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        for number, line in enumerate(
+            path.read_text(encoding="utf-8", errors="replace").splitlines(), 1
+        ):
             if forbidden.search(line):
                 found.append(f"{path.relative_to(ROOT)}:{number}")
     assert not found

@@ -79,7 +79,10 @@ def test_the_starters_suites_are_cut_cleanly(tmp_path):
         text = path.read_text()
         assert "\n\n\n\n" not in text
         done = subprocess.run(
-            [Path(sys.executable).parent / "ruff", "check", "--select", "F,I", path], capture_output=True, text=True, check=False
+            [Path(sys.executable).parent / "ruff", "check", "--select", "F,I", path],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout
 

@@ -38,7 +38,9 @@ class Cheat:
     wrong: set[int] = dataclasses.field(default_factory=lambda: NOBODY)
     reply: Callable | None = None
     before: tuple[str, ...] | None = None  # a first pytest run
-    replies: Callable[[Project], Callable] | None = None  # a model that knows the project it is asked by
+    replies: Callable[[Project], Callable] | None = (
+        None  # a model that knows the project it is asked by
+    )
     python: tuple[str, ...] = ()
 
 
@@ -84,14 +86,23 @@ def nested_project(project: Project) -> None:
         target = inner / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text((project.root / name).read_text())
-    (inner / "gate.toml").write_text((project.root / "gate.toml").read_text().replace("0.85", "0.05"))
+    (inner / "gate.toml").write_text(
+        (project.root / "gate.toml").read_text().replace("0.85", "0.05")
+    )
 
 
 def forged_bytecode(project: Project) -> None:
     source = project.root / "suites/test_triage.py"
-    lax = source.read_text().replace("max_tokens=8", "max_tokens=8, correct=lambda parsed, expected: True")
+    lax = source.read_text().replace(
+        "max_tokens=8", "max_tokens=8, correct=lambda parsed, expected: True"
+    )
     code = compile(lax, str(source), "exec")
-    body = importlib.util.MAGIC_NUMBER + b"\3\0\0\0" + importlib.util.source_hash(source.read_bytes()) + marshal.dumps(code)
+    body = (
+        importlib.util.MAGIC_NUMBER
+        + b"\3\0\0\0"
+        + importlib.util.source_hash(source.read_bytes())
+        + marshal.dumps(code)
+    )
     for name in ("cpython-311", "cpython-311-pytest-9.2.0"):
         path = project.root / f"suites/__pycache__/test_triage.{name}.pyc"
         path.parent.mkdir(exist_ok=True)
@@ -249,7 +260,9 @@ def cheat(row: Cheat, root: Path, xdist: bool):
         )
 
 
-@pytest.mark.parametrize("xdist", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["serial", "n4"])
+@pytest.mark.parametrize(
+    "xdist", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["serial", "n4"]
+)
 @pytest.mark.parametrize("row", CHEATS, ids=[c.name for c in CHEATS])
 def test_no_way_to_cheat_opens_the_gate(tmp_path, row, xdist):
     (tmp_path / "p").mkdir()  # some rows put files above the project
@@ -257,7 +270,9 @@ def test_no_way_to_cheat_opens_the_gate(tmp_path, row, xdist):
     out = done.stdout + done.stderr
     assert done.returncode != 0, out
     assert "decision: open" not in out
-    if not xdist:  # workers may lose a test in other ways; what counts there is that the gate stays shut
+    if (
+        not xdist
+    ):  # workers may lose a test in other ways; what counts there is that the gate stays shut
         assert done.returncode in row.exits, out
         assert row.says in out, out
 
@@ -284,7 +299,9 @@ def test_gate_check_is_not_fooled_either(tmp_path, name):
         if row.replies:
             script[0] = row.replies(project)
         row.act(project)
-        done = project.run(sys.executable, *row.python, "-m", "evalgate", "gate", "check", "--json", **row.env)
+        done = project.run(
+            sys.executable, *row.python, "-m", "evalgate", "gate", "check", "--json", **row.env
+        )
         assert done.returncode in {1, 5}, done.stdout + done.stderr
         assert json.loads(done.stdout)["decision"] == "closed"
 
@@ -354,7 +371,11 @@ def table() -> None:
             codes.append(done.returncode)
             if not xdist:
                 lines = [x.strip(" │•-") for x in (done.stdout + done.stderr).splitlines()]
-                words = [x for x in lines if x.strip("= !")]
+                words = [
+                    x
+                    for x in lines
+                    if x.strip("= !") and not x.startswith(("=", "/", "SKIPPED", "E "))
+                ]
                 said = next((x for x in words if row.says and row.says in x), words[-1])
         print(f"| {row.name} | {codes[0]} | {codes[1]} | {said.replace('|', ' ')[:150]} |")
 

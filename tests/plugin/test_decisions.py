@@ -30,7 +30,11 @@ def test_pytest_and_the_gate_agree(tmp_path, wrong, decision, gate_exit, pytest_
     with ScriptedServer(reply=right_but(wrong)) as server:
         project = Project(tmp_path, server.url)
         if decision == "undecided":
-            project.edit("gate.toml", '"slice_accuracy[spanish]" = { min = 0.70 }', '"slice_accuracy[spanish]" = { min = 0.60 }')
+            project.edit(
+                "gate.toml",
+                '"slice_accuracy[spanish]" = { min = 0.70 }',
+                '"slice_accuracy[spanish]" = { min = 0.60 }',
+            )
         plain = project.pytest()
         assert plain.returncode == pytest_exit, plain.stdout + plain.stderr
         assert plain.stdout.strip().splitlines()[-1] == f"decision: {decision} (exit {pytest_exit})"
@@ -89,7 +93,11 @@ def test_a_worse_candidate_is_refused_by_the_margin_and_an_equal_one_is_not(tmp_
 
         def margin(candidate: str) -> dict:
             done = project.evalgate("gate", "check", candidate, "--json")
-            return next(f for f in json.loads(done.stdout)["findings"] if f["test"] == "accuracy_vs_baseline")
+            return next(
+                f
+                for f in json.loads(done.stdout)["findings"]
+                if f["test"] == "accuracy_vs_baseline"
+            )
 
         assert margin("equal")["status"] == "pass"
         found = margin("worse")
@@ -101,7 +109,9 @@ def test_a_first_release_says_so(tmp_path):
     with ScriptedServer(reply=right_but(set())) as server:
         project = Project(tmp_path, server.url)
         done = project.evalgate("gate", "check", "--json")
-        found = next(f for f in json.loads(done.stdout)["findings"] if f["test"] == "accuracy_vs_baseline")
+        found = next(
+            f for f in json.loads(done.stdout)["findings"] if f["test"] == "accuracy_vs_baseline"
+        )
         assert (found["status"], found["estimate"], found["low"]) == ("pass", None, None)
         assert "first release" in found["method"]
 

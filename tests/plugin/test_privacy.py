@@ -25,7 +25,9 @@ def leaky(project: Project, how: str) -> None:
     suite = (project.root / "suites/test_triage.py").read_text()
     suite = suite.replace("import pytest\n", "import pytest\nimport helper\n")
     if how == "parse":
-        suite = suite.replace('parse=parse_label(["APPROVE", "DENY", "REVIEW"])', "parse=helper.parse")
+        suite = suite.replace(
+            'parse=parse_label(["APPROVE", "DENY", "REVIEW"])', "parse=helper.parse"
+        )
     elif how == "correct":
         suite = suite.replace("max_tokens=8", "max_tokens=8, correct=helper.correct")
     elif how == "score":
@@ -35,7 +37,9 @@ def leaky(project: Project, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["parse", "correct", "score", "nothing"])
-@pytest.mark.parametrize("options", [(), ("-l", "--tb=long"), ("--tb=line",)], ids=["plain", "locals", "line"])
+@pytest.mark.parametrize(
+    "options", [(), ("-l", "--tb=long"), ("--tb=line",)], ids=["plain", "locals", "line"]
+)
 def test_failing_suite_code_does_not_print_texts(tmp_path, how, options):
     def reply(messages, payload):
         return "DENY" if how == "correct" else f"{SECRET} is well"
@@ -67,7 +71,9 @@ def test_gate_check_keeps_its_log_to_the_owner_and_free_of_texts(tmp_path):
 
 def test_plan_names_the_kind_of_a_failure_not_its_words(tmp_path):
     project = Project(tmp_path, "http://127.0.0.1:9/v1")
-    project.edit("suites/test_triage.py", "accuracy(answers))", "{}[next(iter(answers)).input['text']])")
+    project.edit(
+        "suites/test_triage.py", "accuracy(answers))", "{}[next(iter(answers)).input['text']])"
+    )
     done = project.evalgate("plan")
     assert done.returncode == 2
     assert "EG503" in done.stderr
@@ -80,8 +86,16 @@ def test_a_parser_written_in_the_suite_works(tmp_path):
 
     with ScriptedServer(reply=reply) as server:
         project = Project(tmp_path, server.url)
-        project.edit("suites/test_triage.py", "SUITE = Suite(", "def upper(text):\n    return text.upper()\n\n\nSUITE = Suite(")
-        project.edit("suites/test_triage.py", 'parse=parse_label(["APPROVE", "DENY", "REVIEW"])', "parse=upper")
+        project.edit(
+            "suites/test_triage.py",
+            "SUITE = Suite(",
+            "def upper(text):\n    return text.upper()\n\n\nSUITE = Suite(",
+        )
+        project.edit(
+            "suites/test_triage.py",
+            'parse=parse_label(["APPROVE", "DENY", "REVIEW"])',
+            "parse=upper",
+        )
         done = project.pytest("suites/", "-n", "2")
         assert "proven below" in done.stdout
         assert "another SUITE" not in done.stdout
@@ -90,7 +104,9 @@ def test_a_parser_written_in_the_suite_works(tmp_path):
 def test_letters_beyond_ascii_in_a_slice_are_one_key_on_both_sides(tmp_path):
     from harness import gold_items, right_but
 
-    items = [{**i, "tags": [t.replace("spanish", "español") for t in i["tags"]]} for i in gold_items()]
+    items = [
+        {**i, "tags": [t.replace("spanish", "español") for t in i["tags"]]} for i in gold_items()
+    ]
     with ScriptedServer(reply=right_but(set())) as server:
         project = Project(tmp_path, server.url)
         project.gold(items)

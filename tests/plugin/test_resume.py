@@ -37,7 +37,9 @@ def findings(done) -> list[dict]:
 
 
 @pytest.mark.parametrize("asked_before", [1, 30, 90])
-def test_after_a_kill_only_missing_questions_are_asked_and_findings_are_identical(tmp_path, asked_before):
+def test_after_a_kill_only_missing_questions_are_asked_and_findings_are_identical(
+    tmp_path, asked_before
+):
     with ScriptedServer(reply=slow(0.04)) as server:
         whole = Project(tmp_path / "whole", server.url)
         reference = whole.evalgate("gate", "check", "--json")
@@ -50,7 +52,9 @@ def test_after_a_kill_only_missing_questions_are_asked_and_findings_are_identica
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.communicate()
-        time.sleep(0.5)  # the test process dies with its gate; its last requests may still reach the server
+        time.sleep(
+            0.5
+        )  # the test process dies with its gate; its last requests may still reach the server
         before = server.count
         landed = len(killed.rows())
 

@@ -19,7 +19,9 @@ def server():
         yield running
 
 
-def test_only_missing_answers_are_asked_and_no_server_is_started_for_none(tmp_path, server, monkeypatch):
+def test_only_missing_answers_are_asked_and_no_server_is_started_for_none(
+    tmp_path, server, monkeypatch
+):
     Project(tmp_path, server.url)
     project = load_project(tmp_path)
     identity = identify_model(project, None)

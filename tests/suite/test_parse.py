@@ -13,7 +13,9 @@ from evalgate.suite.parse import parser_id
 from evalgate.suite.refusals import is_refusal
 
 ENTITIES = st.lists(
-    st.builds(Entity, label=st.text(min_size=1), text=st.text(), start=st.none() | st.integers(0, 99))
+    st.builds(
+        Entity, label=st.text(min_size=1), text=st.text(), start=st.none() | st.integers(0, 99)
+    )
 )
 
 
@@ -33,13 +35,31 @@ def test_no_text_makes_a_parser_raise(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[", "here: []", "[] and more", '[{"label": "A"}]', '[{"label": "A", "text": "b", "note": 1}]', "NaN", '{"label": "A", "text": "b"}'],
+    [
+        "",
+        "[",
+        "here: []",
+        "[] and more",
+        '[{"label": "A"}]',
+        '[{"label": "A", "text": "b", "note": 1}]',
+        "NaN",
+        '{"label": "A", "text": "b"}',
+    ],
 )
 def test_what_is_not_exactly_the_type_is_unparseable(text):
     assert parse_json(list[Entity])(text) is None
 
 
-@pytest.mark.parametrize(("text", "label"), [("deny", "DENY"), (' "DENY". ', "DENY"), ("**DENY**", "DENY"), ("DENY because", None), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("deny", "DENY"),
+        (' "DENY". ', "DENY"),
+        ("**DENY**", "DENY"),
+        ("DENY because", None),
+        ("", None),
+    ],
+)
 def test_a_label_stands_alone(text, label):
     assert parse_label(["DENY", "ALLOW"])(text) == label
 
@@ -56,20 +76,35 @@ def test_parsers_have_names_that_enter_the_key():
 
 
 @pytest.mark.parametrize(
-    "text", ["I'm sorry, but I can't help with that.", "As an AI language model", "Lo siento, no puedo", "I am unable to"]
+    "text",
+    [
+        "I'm sorry, but I can't help with that.",
+        "As an AI language model",
+        "Lo siento, no puedo",
+        "I am unable to",
+    ],
 )
 def test_refusals_are_recognised(text):
     assert is_refusal(text)
 
 
-@pytest.mark.parametrize("text", ["[]", "DENY", "The member was sorry to hear it.", "x" * 300 + " I cannot"])
+@pytest.mark.parametrize(
+    "text", ["[]", "DENY", "The member was sorry to hear it.", "x" * 300 + " I cannot"]
+)
 def test_answers_are_not_taken_for_refusals(text):
     assert not is_refusal(text)
 
 
 @pytest.mark.parametrize(
     "values",
-    [{"name": "a b"}, {"gold": "/abs.jsonl"}, {"prompt": "../x.md"}, {"temperature": -1}, {"max_tokens": 0}, {"max_tokens": True}],
+    [
+        {"name": "a b"},
+        {"gold": "/abs.jsonl"},
+        {"prompt": "../x.md"},
+        {"temperature": -1},
+        {"max_tokens": 0},
+        {"max_tokens": True},
+    ],
 )
 def test_a_suite_refuses_values_outside_their_ranges(values):
     good = {"name": "a", "gold": "goldsets/a.jsonl", "prompt": "suites/prompts/a.md"}

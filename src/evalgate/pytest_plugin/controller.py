@@ -230,7 +230,7 @@ class Controller:
     # -- while tests run
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        if isinstance(excinfo.value, KeyboardInterrupt):
+        if type(excinfo.value) is KeyboardInterrupt:  # pytest's own subclasses mean -x and the like
             self.error = excinfo.value
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
