@@ -19,10 +19,11 @@ only read it. A killed run goes on where it stopped; the twentieth claim about y
     evalgate init DIR          a small complete project to start from
     evalgate plan              is every threshold reachable, and with what power?
     evalgate gate check MODEL  ask, score, decide; exit 0 only if the decision is open
-    pytest suites/             the same decision, unsigned
+    pytest suites/             the same decision, for development
     evalgate explain CODE      what an error means and what to do about it
 
-A finding passes when the whole interval lies on the right side of the threshold, never when the estimate does. The
+A finding passes when the whole interval lies on the right side of the threshold (for must_pass: when every item is
+right), never when the estimate does. The
 decision is open if every finding passes; closed if one is proven to fail or anything was bypassed; else undecided.
 Exit codes: 0 open, 1 closed, 2 usage, 3 undecided, 4 infrastructure, 5 integrity, 70 internal error, 130 interrupted.
 

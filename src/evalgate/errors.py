@@ -54,7 +54,7 @@ class UsageError(EvalgateError):
     exit = Exit.USAGE
 
 
-class FileProblems(UsageError):  # noqa: N818 (the charter's name)
+class FileProblems(UsageError):  # noqa: N818 (a list of problems, not one error)
     """All problems of all authored files, collected before anything is asked."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

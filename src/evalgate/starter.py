@@ -98,7 +98,6 @@ def write_project(target: Path) -> list[str]:
         "evalgate.toml": EVALGATE_TOML,
         "README.md": README,
         ".gitignore": _IGNORE,
-        "reports/.gitkeep": "",
         "rubrics/.gitkeep": "",
     }
     import tomllib
@@ -155,6 +154,8 @@ def _card(origin: Path, name: str) -> str:
 
     card = tomlkit.parse((origin / "goldsets" / f"{name}.toml").read_text(encoding="utf-8"))
     card["title"] = f"{card['title']} (starter: {UNITS} units of the whole set)"
+    part = f"{UNITS} units chosen from the project's set so that every tag occurs. Counts and files named below are of the whole set."
+    card["description"] = f"{part} {card.get('description', '')}".strip()
     return tomlkit.dumps(card)
 
 

@@ -47,7 +47,7 @@ def test_codes_are_found_in_any_case_and_unknown_ones_are_not():
 
 
 def test_the_nearest_name_is_suggested_and_nothing_far_away():
-    assert nearest("EG1l2", known_codes()).startswith(" Did you mean `EG1")
+    assert nearest("EG1l2", ["EG112", "EG401"]) == " Did you mean `EG112`?"
     assert nearest("recll", ["recall", "precision"]) == " Did you mean `recall`?"
     assert nearest("zzz", ["recall"]) == ""
     assert nearest("x", []) == ""

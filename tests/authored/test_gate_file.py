@@ -288,7 +288,7 @@ SETTINGS = {
     "a key like no other": ("colour = 1", "2:1: EG105 [gate] colour: found an unknown key"),
     "alpha of zero": (
         "alpha = 0",
-        "2:9: EG108 [gate] alpha: found 0, expected a probability above 0 and below 0.5",
+        "2:9: EG108 [gate] alpha: found 0, expected a probability from 0.000001 to below 0.5",
     ),
     "alpha of a half": ("alpha = 0.5", "2:9: EG108 [gate] alpha: found 0.5"),
     "alpha in quotes": ('alpha = "0.05"', '2:9: EG107 [gate] alpha: found the text "0.05"'),

@@ -536,6 +536,9 @@ def test_what_the_questions_raise_comes_out():
 
 
 def test_an_interrupt_comes_out_while_requests_are_in_flight():
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # background jobs start with it ignored
     timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
     with ScriptedServer(lambda m, p: Response(hang=True)) as server:
         timer.start()
@@ -543,4 +546,5 @@ def test_an_interrupt_comes_out_while_requests_are_in_flight():
             ask(server, 50, concurrency=16)
         timer.join()
         gc.collect()
+        signal.signal(signal.SIGINT, before)
         assert server.count == 16

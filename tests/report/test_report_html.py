@@ -79,13 +79,17 @@ def test_the_verdict_comes_first_then_reasons_then_tables_then_help_then_provena
 
 
 @pytest.mark.parametrize(
-    ("verdict", "code", "word"),
-    [("open", 0, "may be"), ("closed", 1, "must not be"), ("undecided", 3, "may not be")],
+    ("verdict", "code", "sentence"),
+    [
+        ("open", 0, "no permission to release"),  # unsigned as it is
+        ("closed", 1, "This model must not be released"),
+        ("undecided", 3, "This model may not be released"),
+    ],
 )
-def test_every_verdict_has_a_word_a_symbol_and_a_sentence(verdict, code, word):
+def test_every_verdict_has_a_word_a_symbol_and_a_sentence(verdict, code, sentence):
     page = Page(render_html(decision(decision=verdict, exit=code)))
     assert verdict in page.words
-    assert f"This model {word} released" in page.words
+    assert sentence in page.words
     assert ("body", "class", verdict) in page.attributes
 
 
@@ -358,3 +362,11 @@ def test_pages_of_equal_decisions_are_equal():
     assert render_html(mixed(), facts=[("evalgate", "1")]) == render_html(
         mixed(), facts=[("evalgate", "1")]
     )
+
+
+def test_notes_on_the_evidence_stand_above_every_number():
+    page = Page(
+        render_html(decision(findings=(finding(),)), notes=["an endpoint: <nobody> verified it"])
+    )
+    assert "an endpoint: <nobody> verified it" in page.words
+    assert page.words.index("About this evidence") < page.words.index("Interval")

@@ -41,7 +41,7 @@ def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> No
     name, _ = project.model(model)
     log = root / "reports" / "logs" / "check.log"
     decision, notes = run_check(project, name, fresh=fresh, log=log)
-    page = record(decision, root)
+    page = record(decision, root, notes)
     if as_json:
         import json
 

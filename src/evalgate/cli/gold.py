@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from evalgate.cli import LazyGroup
-from evalgate.cli.common import project_root, verbose_option
+from evalgate.cli.common import project_root, refuse_one_sided, verbose_option
 
 
 @click.group(
@@ -29,9 +29,10 @@ def check(*, verbose: bool) -> None:
     from evalgate.suite import load_project
 
     project = load_project(project_root())
+    refuse_one_sided(project)
     for name, loaded in project.suites.items():
         card = loaded.card
-        origin = "synthetic" if card is not None and card.synthetic else "collected"
+        origin = "synthetic" if card is not None and card.synthetic else "not generated"
         click.echo(
             f"{name}: {len(loaded.gold)} items, {loaded.gold.units} units, {origin}, {loaded.gold.digest[:19]}"
         )

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from evalgate.cli.common import project_root, verbose_option
+from evalgate.cli.common import project_root, refuse_one_sided, verbose_option
 
 
 @click.command()
@@ -46,6 +46,7 @@ def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
         if not math.isfinite(assumed[name]) or not -1 < assumed[name] <= 1:
             raise UsageError(f"found --true {text!r}, expected a value in (-1, 1].")
     project = load_project(project_root())
+    refuse_one_sided(project)
     rows = plan_rows(project, assumed)
     table = Table(title=None, box=None, pad_edge=False)
     for column in (

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from evalgate.errors import InfrastructureError
@@ -15,7 +16,7 @@ from evalgate.report.html import render_html
 from evalgate.report.json import to_json
 
 
-def record(decision: Decision, root: Path) -> Path:
+def record(decision: Decision, root: Path, notes: Sequence[str] = ()) -> Path:
     """Writes `<time>-<model>.json` and `.html`, readable by their owner only; returns the page's path.
 
     Raises InfrastructureError if they cannot be written: a decision that leaves no trace is not one.
@@ -32,7 +33,7 @@ def record(decision: Decision, root: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(page.with_suffix(".json"), json.dumps(to_json(decision), indent=1) + "\n")
-        _write(page, render_html(decision, facts=facts))
+        _write(page, render_html(decision, facts=facts, notes=notes))
     except OSError as e:
         raise InfrastructureError(
             f"found {e.strerror or e}, expected to be able to write the report. Free some space or mend the permissions.",

@@ -18,6 +18,7 @@ from evalgate.errors import EvalgateError, Exit, IntegrityError, UsageError
 from evalgate.gate.check import Outcome
 from evalgate.gate.decide import Bypass, decide
 from evalgate.gate.plan import plan_digest
+from evalgate.gate.two_way import two_way_check
 from evalgate.pytest_plugin.fixtures import (
     BYPASS,
     FINDING,
@@ -29,7 +30,6 @@ from evalgate.pytest_plugin.fixtures import (
     sit_down,
 )
 from evalgate.pytest_plugin.guard import Guard
-from evalgate.pytest_plugin.two_way import two_way_check
 from evalgate.records import Decision, Finding
 from evalgate.suite import Project, ask_model, identify_model, load_project
 from evalgate.suite.progress import Progress
@@ -69,6 +69,7 @@ class _Seen:
         self.expected_to_fail = False
         self.rerun = False
         self.reports = 0
+        self.cause = ""
         self.properties: dict[str, list[str]] = {}
 
     def way_around(self, *, expected: bool) -> str:  # noqa: PLR0911 (a table, first match wins)
@@ -86,7 +87,7 @@ class _Seen:
         if self.rerun or self.calls > 1:
             return "its test was run more than once"
         if len(self.properties.get(FINDING, [])) != 1:
-            return "its test ended without a finding"
+            return f"its test ended without a finding{self.cause}"
         return ""
 
 
@@ -247,6 +248,13 @@ class Controller:
         seen.rerun |= str(report.outcome) == "rerun"
         seen.expected_to_fail |= hasattr(report, "wasxfail")
         seen.skipped |= report.skipped
+        if crash := getattr(report.longrepr, "reprcrash", None):
+            # the kind and the place of a failure; its words may quote an answer
+            kind = crash.message.partition(":")[0].strip()
+            known = (
+                kind if kind.isidentifier() or kind.replace(".", "").isidentifier() else "failure"
+            )
+            seen.cause = f" ({known} at {Path(crash.path).name}:{crash.lineno})"
         if report.when == "call":
             seen.calls += 1
             seen.passed = report.passed
@@ -325,10 +333,21 @@ class Controller:
             notes[0] += f", {kept} answers kept from earlier runs (--fresh asks all again)"
         models = (self.brief.candidate, self.brief.baseline)
         notes += [
-            f"{identity.name} is an endpoint: nobody verified which model answered there"
+            f"{identity.name} is an endpoint: nobody verified which model answered there; its digest is of url, name and family"
             for identity in models
             if identity is not None and not identity.verified
         ]
+        if (
+            self.brief.baseline is not None
+            and self.brief.baseline.digest == self.brief.candidate.digest
+        ):
+            notes.append("candidate and baseline are the same model: the comparison says nothing")
+        for name, loaded in self.project.suites.items():
+            if loaded.card is not None:
+                kind = "synthetic" if loaded.card.synthetic else "not generated"
+                notes.append(
+                    f"gold set {name}: {kind}, {loaded.card.split}; reviewed: {loaded.card.reviewed}"
+                )
         return tuple(notes)
 
     def _decision(self, troubles: list[EvalgateError]) -> Decision:
@@ -408,7 +427,7 @@ class Controller:
         if reporter is not None:
             reporter.ensure_newline()
             reporter.flush()
-        page = record(decision, self.root)
+        page = record(decision, self.root, self._notes())
         print_decision(decision, file=sys.stdout, report=page)
         for note in self._notes():
             sys.stdout.write(f"note    {note}\n")

@@ -58,9 +58,15 @@ _HELP: tuple[tuple[FindingStatus, str], ...] = (
 
 
 def render_html(
-    decision: Decision, *, title: str = "Release decision", facts: Sequence[tuple[str, str]] = ()
+    decision: Decision,
+    *,
+    title: str = "Release decision",
+    facts: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
 ) -> str:
     """The page for `decision`. `facts` are further (name, value) rows of its provenance.
+
+    `notes` are what a reader must know about the evidence; they stand above every number.
 
     Complete HTML5 text, to be written as UTF-8. Any string of the decision is shown as text, whatever it holds; missing
     numbers, NaN and infinities are shown as a dash.
@@ -70,6 +76,7 @@ def render_html(
     name = decision.model.get("name", "")
     body = [
         _header(decision, title),
+        _notes(notes),
         _reasons(decision),
         *_suites(decision.findings),
         _how_to_read(decision.findings),
@@ -129,6 +136,13 @@ def _header(decision: Decision, title: str) -> str:
         + (f'<ul class="tally">{counts}</ul>\n' if counts else "")
         + "</div>\n</header>"
     )
+
+
+def _notes(notes: Sequence[str]) -> str:
+    if not notes:
+        return ""
+    items = "\n".join(f"<li>{_text(note)}</li>" for note in notes)
+    return f'<section aria-labelledby="evidence">\n<h2 id="evidence">About this evidence</h2>\n<ul class="notes">\n{items}\n</ul>\n</section>'
 
 
 def _reasons(decision: Decision) -> str:
@@ -211,10 +225,11 @@ def _how_to_read(findings: Sequence[Finding]) -> str:
     )
     return (
         '<section class="help" aria-labelledby="how">\n<h2 id="how">How to read this page</h2>\n'
-        "<p>Each row is one test of the model's answers. Its threshold was fixed before the model was asked. "
-        "The <b>dot</b> is what was measured on the cases of the gold set. The <b>bar</b> is the range in which the true value lies, "
-        "for all cases like them: each of its ends is wrong with a probability of at most "
-        f"{_text(alphas)}. The <b>shaded side</b> of the upright line is where the value has to be. "
+        "<p>Each row is one test of the model's answers. Its threshold is the one of gate.toml at the time of the check. "
+        "The <b>dot</b> is what was measured on the cases of the gold set. The <b>bar</b> is the range of true values that these "
+        "cases are compatible with; it speaks for the cases that the gold set's card says were sampled, and for no others. Each "
+        f"end errs with a probability of {_text(alphas)} at most: proven for Clopper-Pearson, conjectured or shown by "
+        "simulation for the other methods. The <b>shaded side</b> of the upright line is where the value has to be. "
         "A threshold is met only if the whole bar is there; a good dot alone decides nothing.</p>\n"
         f"<dl>{rows}</dl>\n"
         "<p>The decision is <b>open</b> only if every test passes and nothing was left out; <b>closed</b> if a threshold is "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from evalgate.records import Decision, Finding, FindingStatus, Record, Verdict
 from evalgate.report.numbers import exact_text
@@ -28,7 +28,7 @@ STATUS: dict[FindingStatus, Mark] = {
 }
 
 VERDICT: dict[Verdict, Mark] = {
-    "open": Mark(symbol="✓", ascii="+", meaning="This model may be released."),
+    "open": Mark(symbol="✓", ascii="+", meaning="Every threshold is met on these gold sets."),
     "closed": Mark(symbol="✗", ascii="x", meaning="This model must not be released."),
     "undecided": Mark(symbol="?", ascii="?", meaning="This model may not be released yet."),
 }
@@ -76,6 +76,7 @@ METHODS: dict[str, Method] = {
     ),
 }
 
+_NO_BASELINE = "first release, no baseline"
 _DIFFERENCES = (
     "Tango score",
     "worst-atom mean of paired differences",
@@ -145,7 +146,7 @@ def headline(decision: Decision) -> str:
     failed = sum(f.status == "fail" for f in decision.findings)
     unsure = sum(f.status in ("inconclusive", "insufficient") for f in decision.findings)
     if decision.decision == "open":
-        why = f"{_all(total)} met with statistical confidence."
+        why = _met(decision.findings)
     elif decision.integrity:
         why = "The evidence is not what was recorded."
     elif decision.decision == "closed" and failed:
@@ -166,7 +167,7 @@ def next_step(decision: Decision) -> str:
     if decision.decision == "open":
         if decision.certificate:
             return "It may go on to promotion, which verifies the certificate again."
-        return "This decision carries no certificate; promotion needs one."
+        return "This is no permission to release: the decision is not signed, and promotion needs a certificate."
     if decision.integrity:
         return "Keep all files as they are and find out what changed them before anything is run again."
     if decision.decision == "closed":
@@ -174,6 +175,18 @@ def next_step(decision: Decision) -> str:
     if decision.retry:
         return "Mend the server or the disk and run the same command again: it goes on where it stopped."
     return "Collect the evidence named below and check again."
+
+
+def _met(findings: Sequence[Finding]) -> str:
+    """What an open decision rests on: intervals, censuses, and comparisons that had nothing to compare with."""
+    census = sum(f.method == "census" for f in findings)
+    alone = sum(f.method == _NO_BASELINE for f in findings)
+    said = f"{_all(len(findings) - census - alone)} met with statistical confidence."
+    if census:
+        said += f" {census} more by looking at every item."
+    if alone:
+        said += f" {alone} compared with nothing: there is no baseline yet."
+    return said
 
 
 def _all(total: int) -> str:

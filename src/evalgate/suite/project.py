@@ -140,6 +140,14 @@ def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
                 suites[name] = loaded
     _refuse_links(root, problems)
     if gate:
+        for (name, key), line in gate.lines.items():
+            if gate.suites[name][key].judge:
+                problems.add(
+                    "gate.toml",
+                    "EG213",
+                    f"found a judge for [{name}] {key}, expected none: this version has no judge. Remove the row until it has.",
+                    line=line,
+                )
         check_feasible(gate, {name: s.gold for name, s in suites.items()}, problems)
         if gate.settings.baseline and settings and gate.settings.baseline not in settings.models:
             problems.add(
