@@ -163,6 +163,8 @@ class Project:
         )
 
     def start(self, *argv: str, **env: str) -> subprocess.Popen[str]:
+        # a shell starts background jobs with Ctrl-C ignored, and children inherit that from us
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             [sys.executable, "-m", *argv],
             cwd=self.root,
@@ -170,8 +172,6 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # a shell starts background jobs with Ctrl-C ignored, and children inherit that
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     def rows(self) -> list[dict]:

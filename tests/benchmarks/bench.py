@@ -80,9 +80,10 @@ class Line(NamedTuple):
 
 
 def lines(stage: Stage, sizes: Sizes) -> tuple[Line, Line]:
-    """The lines of evalgate and of the floor through the small and the large size."""
-    few = stage.runs(sizes.small, times=sizes.times)
-    many = stage.runs(sizes.large, times=sizes.times)
+    """The lines of evalgate and of the floor through the small and the large size, which are run in turns too."""
+    for times in range(1, sizes.times + 1):
+        few = stage.runs(sizes.small, times=times)
+        many = stage.runs(sizes.large, times=times)
     found = []
     for side in (0, 1):
         rise = middle(many[side], "cpu") - middle(few[side], "cpu")
@@ -160,7 +161,8 @@ def start_up(stage: Stage, sizes: Sizes) -> list[Row]:
         for name, words in commands.items():
             spent[name].append(stage.cpu([interpreter(), *words], folder))
     cpu = {name: statistics.median(found) for name, found in spent.items()}
-    added = 1e3 * (cpu["with"] - cpu["without"])
+    pairs = zip(spent["with"], spent["without"], strict=True)
+    added = 1e3 * statistics.median(a - b for a, b in pairs)
     plugin = "the plugin in an unrelated pytest run"
     without = f"{cpu['without']:.2f} s without it"
     return [

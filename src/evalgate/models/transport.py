@@ -7,16 +7,21 @@ transport costs a thirtieth. Requests are assembled here from parts that httpx n
 from __future__ import annotations
 
 import ssl
+import sys
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from evalgate.models.endpoint import Endpoint
-from evalgate.models.lean_imports import lean_imports
 
-with lean_imports():
-    import aiohttp
-    import httpx
-    from httpx_aiohttp import AiohttpTransport
+# httpx imports its own command line client, and with it rich and click, unless that is "not installed": 40 ms.
+_modules: dict[str, Any] = sys.modules
+_unused = _modules.setdefault("httpx._main", None) is None
+import aiohttp  # noqa: E402
+import httpx  # noqa: E402
+from httpx_aiohttp import AiohttpTransport  # noqa: E402
+
+if _unused and _modules["httpx._main"] is None:
+    del _modules["httpx._main"]  # whoever wants it later may have it
 
 CONNECT_S = 10.0
 LARGEST = 64 << 20  # bytes of one answer: no completion is near, and memory stays bounded
