@@ -317,7 +317,7 @@ def test_the_units_needed_are_those_of_the_statistics(tmp_path_factory, threshol
     if needed == 1:
         return
     row = f"r = {{ min = {json.dumps(threshold)} }}"
-    problems = problems_of(tmp_path_factory.getbasetemp(), [row], [item(1)], alpha=alpha)
+    problems = problems_of(tmp_path_factory.mktemp("one"), [row], [item(1)], alpha=alpha)
     assert f"expected at least {needed} even" in only(problems)
 
 

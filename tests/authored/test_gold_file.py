@@ -475,7 +475,7 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, items, newline):
         + newline
         for i in items
     )
-    gold, problems = load(tmp_path_factory.getbasetemp(), text)
+    gold, problems = load(tmp_path_factory.mktemp("one"), text)
     assert not told(problems)
     assert [i for _, i in gold.items()] == items
     assert [gold.item(n) for n in range(len(items))] == items
@@ -493,4 +493,4 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, items, newline):
     ).map(b"".join)
 )
 def test_arbitrary_bytes_are_never_more_than_a_problem(tmp_path_factory, data):
-    load(tmp_path_factory.getbasetemp(), data)
+    load(tmp_path_factory.mktemp("one"), data)

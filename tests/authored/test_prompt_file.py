@@ -172,7 +172,7 @@ def test_a_missing_file_is_a_problem(tmp_path):
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="{}\r")), st.text())
 def test_an_input_stands_in_the_message_as_it_is(tmp_path_factory, before, given_input):
-    prompt, problems = load(tmp_path_factory.getbasetemp(), "## user\n-" + before + "{{input}}-")
+    prompt, problems = load(tmp_path_factory.mktemp("one"), "## user\n-" + before + "{{input}}-")
     if prompt is not None:
         assert prompt.render(given_input)[-1]["content"].endswith(given_input + "-")
     else:
@@ -201,7 +201,7 @@ PIECES = [
     | st.lists(st.sampled_from(PIECES), max_size=20).map("".join).map(str.encode)
 )
 def test_arbitrary_bytes_are_never_more_than_a_problem(tmp_path_factory, data):
-    prompt, _ = load(tmp_path_factory.getbasetemp(), data)
+    prompt, _ = load(tmp_path_factory.mktemp("one"), data)
     if prompt is not None:
         messages = prompt.render(dict.fromkeys(prompt.placeholders, "v"))
         assert messages[-1]["role"] == "user"

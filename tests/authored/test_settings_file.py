@@ -348,7 +348,7 @@ def test_no_project_is_a_usage_error(monkeypatch):
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_arbitrary_bytes_are_never_more_than_a_problem(tmp_path_factory, data):
-    load(tmp_path_factory.getbasetemp(), data)
+    load(tmp_path_factory.mktemp("one"), data)
 
 
 @given(
@@ -364,4 +364,4 @@ def test_arbitrary_bytes_are_never_more_than_a_problem(tmp_path_factory, data):
 def test_any_values_of_a_model_are_never_more_than_a_problem(tmp_path_factory, table):
     import tomlkit
 
-    load(tmp_path_factory.getbasetemp(), tomlkit.dumps({"models": {"m": table}}))
+    load(tmp_path_factory.mktemp("one"), tomlkit.dumps({"models": {"m": table}}))
