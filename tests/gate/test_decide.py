@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from evalgate.errors import InfrastructureError, IntegrityError, Undecided
 from evalgate.gate.decide import Bypass, decide, find
 from evalgate.gate.plan import seed_of
-from evalgate.metrics.estimate import Binary, Census, Estimate, FirstRelease
+from evalgate.metrics.estimate import Binary, Census, Estimate, FirstRelease, UnitMean
 from evalgate.records import Bar, Finding
 
 
@@ -112,13 +112,13 @@ def test_a_minimum_is_met_by_the_lower_end_only(k, expected):
     ("k", "expected"), [(0, "pass"), (8, "pass"), (9, "inconclusive"), (30, "fail")]
 )
 def test_a_maximum_is_met_by_the_upper_end_only(k, expected):
-    assert status(Bar(max=0.05), estimate(k, 300)) == expected
+    assert status(Bar(max=0.05), estimate(k, 300, lower_is_better=True)) == expected
 
 
 def test_a_minimum_on_successes_and_a_maximum_on_errors_agree():
     for k in range(250, 301):
         assert status(Bar(min=0.95), estimate(k, 300)) == status(
-            Bar(max=0.05), estimate(300 - k, 300)
+            Bar(max=0.05), estimate(300 - k, 300, lower_is_better=True)
         )
 
 
@@ -172,3 +172,22 @@ def test_seeds_differ_between_claims_and_repeat_for_the_same_plan():
         )
         == 4
     )
+
+
+def test_a_row_in_the_wrong_direction_decides_nothing():
+    assert status(Bar(max=0.99), estimate(10, 300)) == "insufficient"
+    assert status(Bar(min=0.01), estimate(290, 300, lower_is_better=True)) == "insufficient"
+
+
+def test_a_very_small_alpha_gets_the_draws_it_needs():
+    sample = UnitMean(x_counts=((0.5, 100), (1.0, 200)))
+    found = find(
+        suite="s",
+        test="t",
+        bar=Bar(min=0.5),
+        estimate=estimate(250, 300, sample=sample),
+        alpha=1e-5,
+        seed=1,
+        unscored_max=0.02,
+    )
+    assert found.status == "pass"

@@ -365,7 +365,7 @@ def test_a_server_that_answers_only_probes_is_an_outage_in_the_end():
             lambda i, reply: landed.append(reply.finish),
         )
     assert caught.value.code == "EG316"
-    assert landed == ["timeout"] * 8
+    assert landed == []  # an outage leaves no wrong answers behind
 
 
 @pytest.mark.parametrize(
@@ -386,13 +386,14 @@ def test_an_answer_by_another_model_is_an_error_at_once(named: str, served: bool
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
-def test_a_refused_request_is_an_error_at_once_with_the_servers_words(status: int):
+def test_a_refused_request_is_an_error_at_once_with_its_kind_only(status: int):
     body = {"error": {"message": "temperature must\nbe below 2 " + "x" * 500, "type": "invalid"}}
     with ScriptedServer(lambda m, p: Response(status=status, json=body)) as server:
         error = refusal(server, 100)
     assert error.code == "EG311"
     assert f"status {status}" in str(error)
-    assert "invalid: temperature must be below 2" in str(error)
+    assert "(invalid)" in str(error)
+    assert "temperature" not in str(error)  # a server may quote what it was asked
     assert "\n" not in str(error)
     assert len(str(error)) < 520
     assert server.count <= 4

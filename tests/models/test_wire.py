@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -76,25 +78,22 @@ def test_a_text_cut_inside_a_character_keeps_the_rest(text: str):
     assert found == f"start {text}\ufffd"
 
 
-@given(st.text(max_size=80), st.sampled_from(["message", "type", "param", "input"]))
-def test_an_error_message_shares_no_long_run_of_characters_with_the_prompt(prompt: str, name: str):
+@given(st.text(max_size=80), st.sampled_from(["message", "type", "code", "param", "input"]))
+def test_an_error_of_a_server_is_told_by_its_kind_only(prompt: str, name: str):
     asked = f"The patient is called {prompt} and takes metformin every morning."
-    said = wire.told(
-        msgspec.json.encode({"error": {name: f"bad: {asked}"}}),
-        [{"role": "user", "content": asked}],
-    )
-    flat = " ".join(asked.split())
-    assert not any(flat[i : i + wire.QUOTE] in said for i in range(len(flat) - wire.QUOTE + 1))
-    assert len(said) <= wire.TOLD
-    assert "\n" not in said
+    assert wire.told(msgspec.json.encode({"error": {name: f"bad: {asked}"}})) == ""
+    assert wire.told(msgspec.json.encode({"error": {name: asked.upper(), "code": "too_long"}})) in {
+        "too_long",
+        "",
+    }
 
 
 @given(JSON)
-def test_any_error_body_gives_one_short_line(value):
+def test_any_error_body_gives_one_short_word(value):
     for found in (value, {"error": value}, {"error": {"message": value, "type": value}}):
         said = wire.told(msgspec.json.encode(found))
-        assert len(said) <= wire.TOLD
-        assert "\n" not in said
+        assert len(said) <= 40
+        assert re.fullmatch("[a-z_]*", said)
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from evalgate.authored import GateFile
@@ -41,13 +42,13 @@ def find(
 
     `alpha` is one-sided for each end. `seed` comes from the plan, so the same evidence gives the same bits.
     """
-    low, high = estimate.bounds(alpha, seed, draws=_DRAWS)
+    low, high = estimate.bounds(alpha, seed, draws=max(_DRAWS, math.ceil(1_000 / alpha)))
     target = bar.min if bar.min is not None else bar.max
     near = target is not None and any(
         b is not None and abs(b - target) < _CLOSE for b in (low, high)
     )
     if near:
-        low, high = estimate.bounds(alpha, seed, draws=_FINE_DRAWS)
+        low, high = estimate.bounds(alpha, seed, draws=max(_FINE_DRAWS, math.ceil(10_000 / alpha)))
     status, reason = _judge(bar, estimate, low, high, unscored_max)
     needed = None
     if status == "inconclusive" and target is not None:
@@ -109,6 +110,12 @@ def _judge(
         )
     if bar.all or estimate.census:
         return _judge_census(bar, estimate)
+    if (bar.max is None) == estimate.lower_is_better:
+        wanted = "max" if estimate.lower_is_better else "min"
+        return (
+            "insufficient",
+            f"the metric is better when it is {'low' if wanted == 'max' else 'high'}; its row needs {wanted}",
+        )
     if low is None or high is None or estimate.value is None:
         return "insufficient", "there is no interval to hold against the threshold"
     return _judge_interval(bar, low, high)

@@ -11,10 +11,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import UsageError
 from evalgate.gate.decide import threshold_of
 from evalgate.metrics import Estimate
-from evalgate.metrics.estimate import MacroF1
+from evalgate.metrics.estimate import Difference, MacroF1, Ratio
 from evalgate.records import Answer, Bar, Record
 from evalgate.suite import FirstRelease, LoadedSuite, Project
 
@@ -84,10 +85,14 @@ def plan_rows(project: Project, assumed: Mapping[str, float] | None = None) -> l
     """
     assumed = dict(assumed or {})
     known = [f"{suite}.{key}" for suite, bars in project.gate.suites.items() for key in bars]
-    for name in assumed:
+    for name, value in assumed.items():
         if name not in known:
             raise UsageError(
                 f"found --true {name}, expected one of: {', '.join(known)}. Name a threshold."
+            )
+        if value < 0 and not is_difference(name.partition(".")[2]):
+            raise UsageError(
+                f"found --true {name}={value:g}, expected a value in [0, 1]: only comparisons can be negative."
             )
     rows = []
     for suite, loaded in project.suites.items():
@@ -157,7 +162,7 @@ def _parameters(function: Any, parameter: str) -> dict[str, Any]:
     return {}
 
 
-def _row(
+def _row(  # noqa: C901 (one branch per kind of estimate)
     suite: str, key: str, bar: Bar, estimate: Estimate | None, *, alpha: float, true: float | None
 ) -> PlanRow:
     from evalgate import stats
@@ -170,6 +175,7 @@ def _row(
             method="unknown", units=0, needed=None, best=None, assumed=math.nan, power=0.0,
             note="this test cannot be called outside pytest, so it cannot be planned",
         )  # fmt: skip
+    needed: int | None
     common: dict[str, Any] = {"method": estimate.method, "units": estimate.units}
     if estimate.insufficient:
         return row(
@@ -185,8 +191,8 @@ def _row(
             **common,
             needed=None,
             best=None,
-            assumed=true or 1.0,
-            power=(true or 1.0) ** estimate.items,
+            assumed=1.0 if true is None else true,
+            power=(1.0 if true is None else true) ** estimate.items,
         )
     if estimate.sample.kind == "first_release":
         return row(
@@ -197,21 +203,9 @@ def _row(
             power=1.0,
             note="first release: no baseline",
         )
-    low, high = estimate.bounds(alpha, 0, draws=20_000)
     if estimate.difference:
-        assert bar.min is not None
-        value = 0.0 if true is None else true
-        power = stats.noninferiority_power(
-            n=estimate.units,
-            margin=-bar.min,
-            discordance=DISCORDANCE,
-            alpha=alpha,
-            difference=value,
-        )
-        units_needed = stats.noninferiority_required_n(
-            margin=-bar.min, discordance=DISCORDANCE, alpha=alpha, power=TARGET_POWER
-        )
-        return row(**common, needed=units_needed, best=low, assumed=value, power=float(power))
+        return row(**common, **_difference(estimate, bar, alpha, true))
+    low, high = estimate.bounds(alpha, 0, draws=20_000)
     # One code path for both directions: a maximum on errors is a minimum on their absence.
     floor = bar.min if bar.min is not None else 1 - (bar.max or 0.0)
     value = 1 - (1 - floor) / 4 if true is None else (true if bar.min is not None else 1 - true)
@@ -222,12 +216,13 @@ def _row(
         power = 0.0
     elif isinstance(estimate.sample, MacroF1):
         power, note = _macro_power(estimate.sample, floor, value, alpha), "simulated"
+    elif isinstance(estimate.sample, Ratio):
+        power, note = _ratio_power(estimate.sample, floor, value, alpha), "simulated"
     else:
         # 0/1 scores have the largest variance of all scores in [0, 1] with this mean: for unit means a lower bound
         power = float(
             stats.gate_power(n=estimate.units, threshold=floor, alpha=alpha, p_true=value)
         )
-    needed: int | None
     try:
         needed = int(
             stats.required_n(
@@ -236,9 +231,67 @@ def _row(
         )
     except ValueError:  # a true value at or below the threshold: no number of units is enough
         needed = None
+    if isinstance(estimate.sample, Ratio):
+        needed = None  # units of uneven size have no common count
     shown = value if bar.min is not None else 1 - value
     best_shown = best if best is None or bar.min is not None else 1 - best
     return row(**common, needed=needed, best=best_shown, assumed=shown, power=power, note=note)
+
+
+def _difference(estimate: Estimate, bar: Bar, alpha: float, true: float | None) -> dict[str, Any]:
+    """The planned values of a row that compares with the baseline."""
+    from evalgate import stats
+
+    needed: int | None
+    # A maximum on the difference of error rates is a minimum on the difference of their absence.
+    floor = bar.min if bar.min is not None else -(bar.max or 0.0)
+    value = (
+        (0.0 if floor < 0 else (floor + 1) / 2)
+        if true is None
+        else (true if bar.min is not None else -true)
+    )
+    spread = min(1.0, max(DISCORDANCE, abs(value)))
+    power = float(
+        stats.noninferiority_power(
+            n=estimate.units, margin=-floor, discordance=spread, alpha=alpha, difference=value
+        )
+    )
+    note = ""
+    same = stats.noninferiority_feasible_bound(
+        estimate.units, alpha, unit_means=isinstance(estimate.sample, Difference)
+    )
+    if floor < 0 and same < floor:
+        power, note = 0.0, "out of reach where both models score alike in every unit"
+    try:
+        needed = int(
+            stats.noninferiority_required_n(
+                margin=-floor,
+                discordance=spread,
+                alpha=alpha,
+                power=TARGET_POWER,
+                difference=value,
+            )
+        )
+    except (
+        ValueError
+    ):  # the true difference is at or below the margin: no number of units is enough
+        needed = None
+    return {"needed": needed, "best": same, "assumed": value, "power": power, "note": note}
+
+
+def _ratio_power(sample: Ratio, floor: float, true: float, alpha: float) -> float:
+    """Share of seeded simulations that pass, each counted thing right with probability `true`, independently."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    passed = 0
+    for i in range(_SIMULATIONS):
+        num = tuple(int(n) for n in rng.binomial(np.array(sample.den), true))
+        low, _ = Ratio(num=num, den=sample.den, den_max=sample.den_max).bounds(
+            alpha, i, _SIMULATED_DRAWS
+        )
+        passed += low is not None and low >= floor
+    return passed / _SIMULATIONS
 
 
 def _macro_power(sample: MacroF1, floor: float, true: float, alpha: float) -> float:

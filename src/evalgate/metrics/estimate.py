@@ -214,7 +214,7 @@ class Estimate(Record, kw_only=True):
     `value` is the point estimate: in [0, 1], for differences in [-1, 1], None without evidence. `units` counts the units
     that have a denominator; `items` every item accounted for, scored or not; `unscored` those never answered (status
     "missing"). `coverage` is `metrics.fingerprint` of the accounted ids, `tag` the restriction they answer to.
-    `insufficient` says why no verdict may rest on this estimate, "" if one may.
+    `lower_is_better` is true of error rates and their differences: their rows need `max`. `insufficient` says why no verdict may rest on this estimate, "" if one may.
     """
 
     metric: str
@@ -226,6 +226,7 @@ class Estimate(Record, kw_only=True):
     sample: Sample
     tag: str | None = None
     insufficient: str = ""
+    lower_is_better: bool = False
 
     @property
     def method(self) -> str:

@@ -223,6 +223,7 @@ def _estimate(
         tag=plan.tag,
         sample=sample,
         insufficient=insufficient,
+        lower_is_better=plan.worst == 1.0,
     )
 
 

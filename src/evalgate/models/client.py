@@ -159,6 +159,8 @@ class _Asking:
         self._patience = _Patience(endpoint)
         self._flights: dict[object, float] = {}  # start of each request in flight, oldest first
         self._late_in_a_row = 0
+        self._held: list[tuple[int, Reply]] = []
+        self._completed_at = time.monotonic()
         self._model_seen: str | None = None
         self._over = False
 
@@ -188,6 +190,7 @@ class _Asking:
             task.add_done_callback(end)
         try:
             await finished
+            self._release()
         finally:
             for task in tasks:
                 task.cancel()
@@ -199,15 +202,29 @@ class _Asking:
                 reply = await self._ask(messages)
                 if self._over:
                     break
+                if reply.finish == "timeout":
+                    # Only a server that answers others proves that this one is the model's fault, not an outage.
+                    self._held.append((ordinal, reply))
+                    continue
+                self._release()
                 self._land(ordinal, reply)
         except BaseException:
             self._over = True  # the others are cancelled a moment later; nothing lands in between
             raise
 
+    def _release(self) -> None:
+        """Lands the timeouts that were held until the server proved to be at work."""
+        while self._held:
+            self._land(*self._held.pop(0))
+
     async def _tick(self) -> None:
-        while True:
-            self._alive()
-            await asyncio.sleep(TICK_S)
+        try:
+            while True:
+                self._alive()
+                await asyncio.sleep(TICK_S)
+        except BaseException:
+            self._over = True  # a full disk, a dead server: nothing more lands
+            raise
 
     async def _ask(self, messages: Sequence[Message]) -> Reply:
         """The reply to one question, with every failed attempt before it."""
@@ -221,7 +238,7 @@ class _Asking:
             throttled = False
             try:
                 async with asyncio.timeout(self._endpoint.timeout_s):
-                    found = await self._attempt(body, messages)
+                    found = await self._attempt(body)
                 throttled = isinstance(found, Failure) and found.kind != "bad"
             except TimeoutError:
                 found = None
@@ -231,6 +248,7 @@ class _Asking:
             seconds = time.monotonic() - begun
             if isinstance(found, wire.Completion):
                 self._patience.refill()
+                self._completed_at = time.monotonic()
                 self._late_in_a_row = 0
                 return Reply(
                     text=found.text,
@@ -256,7 +274,7 @@ class _Asking:
             left = self._spend(found)
             await asyncio.sleep(_pause(found, len(tries) - late, left, self._endpoint.patience_s))
 
-    async def _attempt(self, body: bytes, messages: Sequence[Message]) -> wire.Completion | Failure:
+    async def _attempt(self, body: bytes) -> wire.Completion | Failure:
         """One request. Raises InfrastructureError where another one would be no help."""
         try:
             answer = await self._wire.send(body)
@@ -264,7 +282,7 @@ class _Asking:
             self._alive()
             return Failure("unreachable", f"no whole answer ({type(e.__cause__ or e).__name__})")
         if answer.status != 200:
-            return _failure(self._endpoint, answer, messages)
+            return _failure(self._endpoint, answer)
         try:
             found = wire.completion(answer.body)
         except wire.Garbage as e:
@@ -283,10 +301,18 @@ class _Asking:
     def _spend(self, failure: Failure) -> float:
         """Seconds of patience left after a failure.
 
-        A server that says "busy" while it works on another request is full, not broken: that costs no patience.
+        A server that says "busy" while it works on another request is full, not broken: that costs no patience, for as
+        long as one request may take at most.
         """
+        now = time.monotonic()
         oldest = next(iter(self._flights.values()), None)
-        if failure.kind == "busy" and oldest is not None and time.monotonic() - oldest > HELD_S:
+        at_work = oldest is not None and now - oldest > HELD_S
+        waited = now - self._completed_at
+        if (
+            failure.kind == "busy"
+            and at_work
+            and waited < self._endpoint.timeout_s + self._endpoint.patience_s
+        ):
             self._patience.refill()
         return self._patience.spend(failure)
 
@@ -323,7 +349,7 @@ class _Asking:
         )
 
 
-def _failure(endpoint: Endpoint, answer: Answered, messages: Sequence[Message] = ()) -> Failure:
+def _failure(endpoint: Endpoint, answer: Answered) -> Failure:
     """What a status other than 200 means. Raises InfrastructureError if asking again would be no help."""
     status = answer.status
     after = _retry_after(answer.headers.get("retry-after"))
@@ -339,7 +365,7 @@ def _failure(endpoint: Endpoint, answer: Answered, messages: Sequence[Message] =
             where=endpoint.url,
             code="EG315",
         )
-    said = wire.told(answer.body, messages)
+    said = wire.told(answer.body)
     raise InfrastructureError(
         f"found status {status}{f' ({said})' if said else ''}, expected an answer. "
         f"{_ADVICE.get(status, 'Correct the model name, the arguments or the sampling.')}",

@@ -15,9 +15,6 @@ import msgspec
 
 from evalgate.records import Message, Sampling
 
-QUOTE = 24  # characters in a row that the prompt and an error message may share
-TOLD = 300  # most characters of a server's error message that are repeated
-
 # A server may answer to a name and tell the dated version behind it: "gpt-4o" is served by "gpt-4o-2024-08-06".
 # "llama-3" is not served by "llama-3-70b": a size is another model.
 _VERSION = re.compile(r"-(?:v\d+(?:\.\d+)*|\d{3,}(?:-\d+)*)")
@@ -62,6 +59,7 @@ class Completion(msgspec.Struct, frozen=True):
     completion_tokens: int | None
 
 
+_KIND = re.compile(r"[a-z][a-z_]{0,39}")
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Completion).decode
@@ -141,10 +139,10 @@ def same_model(asked: str, named: str | None) -> bool:
     return named.startswith(asked) and _VERSION.fullmatch(named, len(asked)) is not None
 
 
-def told(body: bytes, messages: Sequence[Message] = ()) -> str:
-    """A server's own error message on one line, at most `TOLD` characters; "" if it gives none.
+def told(body: bytes) -> str:
+    """The kind of error a server names (its `type` or `code`, a word in lower case), "" if it names none.
 
-    Only the fields `message` and `type` of the error are read; a message that quotes the prompt is withheld.
+    Its message stays out: servers quote what they were sent, in ways that no comparison catches.
     """
     try:
         value = msgspec.json.decode(body)
@@ -153,22 +151,12 @@ def told(body: bytes, messages: Sequence[Message] = ()) -> str:
     error: Any = None
     if isinstance(value, dict):
         error = value.get("error", value if value.get("object") == "error" else None)
-    fields = error if isinstance(error, dict) else {"message": error}
-    kind, message = _line(fields.get("type")), _line(fields.get("message"))
-    asked = " ".join(" ".join(m.get("content", "") for m in messages).split())
-    if _shares(message, asked):
-        message = "(its message quotes the prompt and is withheld)"
-    if _shares(kind, asked):
-        kind = ""
-    return ": ".join(part for part in (kind, message) if part)[:TOLD]
-
-
-def _line(value: Any) -> str:
-    return " ".join(value.split())[:TOLD] if isinstance(value, str) else ""
-
-
-def _shares(text: str, asked: str) -> bool:
-    return any(text[i : i + QUOTE] in asked for i in range(len(text) - QUOTE + 1))
+    if isinstance(error, dict):
+        for field in ("type", "code"):
+            kind = error.get(field)
+            if isinstance(kind, str) and _KIND.fullmatch(kind):
+                return kind
+    return ""
 
 
 def served_names(body: bytes) -> list[str] | None:

@@ -72,7 +72,7 @@ class _Seen:
         self.cause = ""
         self.properties: dict[str, list[str]] = {}
 
-    def way_around(self, *, expected: bool) -> str:  # noqa: PLR0911 (a table, first match wins)
+    def way_around(self, *, expected: bool) -> str:
         """How the test went around its claim, "" if it did not."""
         if not self.reports:
             return "its test did not run (deselected, or lost)"

@@ -27,15 +27,17 @@ def cohen_kappa(a: Ratings, b: Ratings) -> float:
 def weighted_kappa(
     a: Ratings,
     b: Ratings,
-    weights: Literal["linear", "quadratic"] = "quadratic",
+    weights: Literal["linear", "quadratic"] | None = "quadratic",
     *,
     scale: Sequence[Any] | None = None,
 ) -> float:
-    """Weighted kappa of two raters on an ordered scale; NaN if only one category occurs.
+    """Weighted kappa of two raters on an ordered scale; NaN if only one category occurs. weights=None: plain kappa.
 
     Distances are between positions on the scale. `scale` lists its categories in order; without it the sorted
     categories that occur are the scale, as in scikit-learn, and an unused step in the middle is then not a step.
     """
+    if weights is None:
+        return _kappa(_crosstab(a, b, scale), lambda i, j: float(i != j))
     if weights not in ("linear", "quadratic"):
         raise ValueError(f"weights: found {weights!r}, expected 'linear' or 'quadratic'.")
     power = 1 if weights == "linear" else 2
@@ -58,16 +60,16 @@ def gwet_ac1(a: Ratings, b: Ratings) -> float:
 def krippendorff_alpha(
     ratings: Sequence[Sequence[Any]] | npt.NDArray[Any], level: Level = "nominal"
 ) -> float:
-    """Krippendorff's alpha of any number of raters, raters x items, None where a rater did not rate; NaN if 0/0.
+    """Krippendorff's alpha of any number of raters, raters x items, None or NaN where a rater did not rate; NaN if 0/0.
 
     `level` is the scale of the values: "nominal" (any labels), "ordinal", "interval" or "ratio" (numbers). Items with
-    fewer than two ratings carry no information. Raises ValueError if no item has two, and for NaN.
+    fewer than two ratings carry no information. Raises ValueError if no item has two.
     """
     if level not in ("nominal", "ordinal", "interval", "ratio"):
         raise ValueError(f"level: found {level!r}, expected nominal, ordinal, interval or ratio.")
     table = [row.tolist() if isinstance(row, np.ndarray) else list(row) for row in ratings]
     same_length(**{f"rater {at}": row for at, row in enumerate(table)} or {"ratings": []})
-    columns = [[v for v in column if v is not None] for column in zip(*table, strict=True)]
+    columns = [[v for v in column if not _missing(v)] for column in zip(*table, strict=True)]
     pairable = [column for column in (labels("ratings", c) for c in columns) if len(column) >= 2]
     if not pairable:
         raise ValueError("ratings: found no item with two ratings, expected at least one.")
@@ -134,3 +136,8 @@ def _kappa(table: Floats, weight: Any) -> float:
     if expected == 0.0:
         return math.nan
     return 1.0 - float((weights * table).sum()) / expected
+
+
+def _missing(value: Any) -> bool:
+    """None or NaN: the rater did not rate the item."""
+    return value is None or (isinstance(value, float) and math.isnan(value))

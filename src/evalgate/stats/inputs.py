@@ -92,7 +92,7 @@ def distinct(
     if values is not None:
         found, times = np.unique(vector(name, values, lo, hi), return_counts=True)
         return found, times.astype(np.int64)
-    pairs = [tuple(pair) for pair in counts or ()]
+    pairs = [tuple(pair) for pair in (() if counts is None else counts)]
     for pair in pairs:
         if len(pair) != 2:
             raise ValueError(f"{name}_counts: found {pair!r}, expected [value, count] pairs.")

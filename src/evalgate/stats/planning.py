@@ -135,19 +135,22 @@ def iut_pass_prob(
     threshold: float | Sequence[float],
     alpha: float = 0.05,
     *,
-    p: Sequence[float],
+    p: float | Sequence[float],
 ) -> float:
     """P(every one of the independent 0/1 tasks passes), task i with true rate p[i]; n and threshold shared or per task.
 
     The error of "all must pass" is at most alpha without any correction (intersection-union test, Berger 1982).
     """
-    tasks = len(p)
+    rates = [p] if isinstance(p, (int, float)) else list(p)
+    if not rates:
+        raise ValueError("p: found no task, expected the true rate of at least one.")
+    tasks = len(rates)
     sizes = _per_task(n, tasks)
     bars = _per_task(threshold, tasks)
-    same_length(n=sizes, threshold=bars, p=p)
+    same_length(n=sizes, threshold=bars, p=rates)
     return math.prod(
         gate_power(size, bar, alpha, p_true=rate)
-        for size, bar, rate in zip(sizes, bars, p, strict=True)
+        for size, bar, rate in zip(sizes, bars, rates, strict=True)
     )
 
 

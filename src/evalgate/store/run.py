@@ -229,6 +229,7 @@ class RunWriter:
         self._manifest = manifest
         self._fresh = fresh
         self._buffer = bytearray()
+        self._broken = False
         self._flushed_at = time.monotonic()
         self._fd = -1
         self._lock = -1
@@ -292,7 +293,9 @@ class RunWriter:
         temporary.replace(target)
 
     def land(self, ordinal: int, item_id: str, reply: Reply) -> None:
-        """Appends one answer."""
+        """Appends one answer. After a failed write nothing more is taken: it would not follow from what is on disk."""
+        if self._broken:
+            return
         row = _encode(
             Row(
                 n=ordinal,
@@ -333,6 +336,7 @@ class RunWriter:
                     view = view[os.write(self._fd, view) :]
                 os.fsync(self._fd)
             except OSError:
+                self._broken = True
                 view.release()
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._fd, durable)

@@ -12,6 +12,9 @@ from evalgate.store import Row, Run
 from evalgate.suite.refusals import is_refusal
 from evalgate.suite.suite import Suite
 
+_WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", ""})
+"""Finish reasons of an answer that the model itself ended; "" where a server names none. Any other is a stump."""
+
 
 class FirstRelease:
     """Stands for the baseline that a first release does not have."""
@@ -91,13 +94,11 @@ def _apart(item: str, what: str, function: Callable[..., Any], *given: Any) -> A
 
 def _early(row: Row) -> Status:
     """The causes that are known before parsing. A truncated answer is wrong even where its stump would parse."""
+    if row.finish in _WHOLE:
+        return "ok"
     if row.finish == "timeout":
         return "timeout"
-    if row.finish == "length":
-        return "truncated"
-    if row.finish == "content_filter":
-        return "refused"
-    return "ok"
+    return "refused" if row.finish == "content_filter" else "truncated"
 
 
 def check_expected(suite: Suite, item: GoldItem) -> str | None:
