@@ -549,3 +549,36 @@ def test_an_interrupt_comes_out_while_requests_are_in_flight():
         gc.collect()
         signal.signal(signal.SIGINT, before)
         assert server.count == 16
+
+
+def test_a_server_that_is_busy_for_ever_is_an_outage_however_slowly_it_says_so():
+    with ScriptedServer(lambda m, p: Response(status=503, delay=1.2)) as server:
+        begun = time.monotonic()
+        with pytest.raises(InfrastructureError) as caught:
+            ask_all(
+                endpoint(server.url, timeout_s=2.0, patience_s=0.5, concurrency=4),
+                ((i, question(i)) for i in range(20)),
+                Sampling(),
+                lambda i, reply: None,
+            )
+    assert caught.value.code == "EG310"
+    assert time.monotonic() - begun < 20
+
+
+def test_a_timeout_lands_once_the_server_has_answered_something_else():
+    landed = []
+
+    def reply(messages, payload):
+        return (
+            Response(hang=True) if messages[-1]["content"] == question(0)[-1]["content"] else "ok"
+        )
+
+    with ScriptedServer(reply) as server:
+        ask_all(
+            endpoint(server.url, timeout_s=0.3, concurrency=2),
+            ((i, question(i)) for i in range(30)),
+            Sampling(),
+            lambda i, r: landed.append((i, r.finish)),
+        )
+    assert (0, "timeout") in landed
+    assert len(landed) == 30

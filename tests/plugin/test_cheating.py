@@ -212,6 +212,7 @@ CHEATS = [
     Cheat("candidate and baseline both at 0 %", {1}, "proven below", both(
         lambda p: p.models(scripted=p.url, other=p.url), gate("first_release = true", 'baseline = "other"')), wrong=set(range(120))),
     Cheat("timeouts, refusals: cut off at the limit", {1}, "proven below", reply=finish("length")),
+    Cheat("cut off for a reason nobody knows", {1}, "proven below", reply=finish("abort")),
     Cheat("filtered by the server", {1}, "proven below", reply=finish("content_filter")),
     Cheat("refusals", {1}, "proven below", reply=finish("refusal")),
     Cheat("unparseable prose", {1}, "proven below", reply=finish("prose")),

@@ -271,3 +271,23 @@ def test_a_killed_writer_loses_nothing_flushed(tmp_path):
         run = Run(path, manifest(100000))
         assert run.landed >= known
         assert [run.row(n).text for n in (0, known - 1)] == ["answer 0", f"answer {known - 1}"]
+
+
+def test_rows_that_land_after_a_failed_write_do_not_break_the_chain(tmp_path, monkeypatch):
+    path, m = tmp_path / "r", manifest(4)
+
+    def full(fd, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with RunWriter(path, m) as writer:
+        writer.land(0, "id-0", reply("answer 0"))
+        writer.flush()
+        writer.land(1, "id-1", reply("answer 1"))
+        monkeypatch.setattr("evalgate.store.run.os.write", full)
+        with pytest.raises(InfrastructureError):
+            writer.flush()
+        monkeypatch.undo()
+        writer.land(2, "id-2", reply("answer 2"))  # an answer in flight, when there is room again
+    assert Run(path, m).landed == 1
+    landed(path, m, [1, 2, 3])
+    assert Run(path, m).complete

@@ -10,17 +10,23 @@ Runs as a script, apart from the package: standard library and xllamacpp only.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import secrets
+import signal
 import sys
 import threading
 from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
     """Serves one GGUF file on loopback."""
     options = _options()
+    if sys.platform == "linux":  # if even the supervisor is killed, no server is left behind
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     import xllamacpp
 
     key = secrets.token_urlsafe(24)
