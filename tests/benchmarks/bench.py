@@ -19,6 +19,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -410,6 +411,7 @@ def main() -> int:
     sizes = QUICK if chosen.quick else Sizes()
     rows: list[Row] = []
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the mock server is ended too
     try:
         prepare(yardsticks, root)
         with mock_server(root) as port:
