@@ -34,6 +34,7 @@ What suites may import is in `__all__`: a model has `ask(messages)`, a metric is
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evalgate import text
     from evalgate.metrics import (
         Estimate,
         accuracy,
@@ -66,6 +67,7 @@ __all__ = [
     "precision",
     "rate",
     "recall",
+    "text",
 ]
 
 _ROOMS = {
@@ -84,6 +86,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'evalgate' has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "text":  # a room of functions, not a name of one
+        return import_module("evalgate.text")
     value = getattr(import_module(f"evalgate.{_ROOMS.get(name, 'metrics')}"), name)
     globals()[name] = value
     return value

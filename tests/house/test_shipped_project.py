@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evalgate.gate.planning import HOPELESS, errorless_estimate, joint_power, plan_rows
-from evalgate.starter import write_project
+from evalgate.starter import LONGEST_ANSWER, UNITS, write_project
 from evalgate.suite import load_project
 
 ROOT = Path(__file__).parents[2]
@@ -33,16 +33,24 @@ def test_gold_sets_are_as_large_as_promised(project):
     assert denials.units >= 400
     assert len(denials.classes) == 6
     assert min(denials.classes.values()) >= 60
-    for loaded in project.suites.values():
-        assert loaded.gold.units_with_tag("spanish") >= 60
-        assert loaded.gold.items_with_tag("must_pass") >= 20
+    for name in ("claim_entities", "denial_reasons"):
+        assert project.suites[name].gold.units_with_tag("spanish") >= 60
+        assert project.suites[name].gold.items_with_tag("must_pass") >= 20
+    for name, least in (("history_summary", 150), ("appeal_letters", 150), ("policy_qa", 200)):
+        gold = project.suites[name].gold
+        assert gold.units_with_tag("legitimate") >= least
+        assert gold.units_with_tag("must_refuse") >= 20
+        assert gold.items_with_tag("must_pass") >= 10
+    assert project.suites["policy_qa"].gold.units_with_tag("unanswerable") >= 60
 
 
-def test_expected_as_text_is_itself_a_fully_right_answer(project):
+def test_the_expected_answer_is_itself_a_fully_right_answer(project):
     for loaded in project.suites.values():
         suite = loaded.suite
         for _, item in loaded.gold.items():
             text = item.expected if isinstance(item.expected, str) else json.dumps(item.expected)
+            if isinstance(item.expected, dict):
+                text = item.expected["reference"]
             parsed = suite.parse(text)
             assert parsed is not None, item.id
             assert suite.correct(parsed, suite.expected(item.expected)) is True, item.id
@@ -64,10 +72,13 @@ def test_an_errorless_model_passes_every_threshold(project):
 def test_the_starter_is_complete_and_feasible(tmp_path):
     write_project(tmp_path / "starter")
     starter = load_project(tmp_path / "starter")
-    assert set(starter.suites) == {"claim_entities", "denial_reasons"}
+    assert {name: loaded.gold.units for name, loaded in starter.suites.items()} == UNITS
     for loaded in starter.suites.values():
-        assert loaded.gold.units == 60
         assert loaded.gold.items_with_tag("must_pass") > 0
+        for _, item in loaded.gold.items():
+            assert len(" ".join(map(str, item.input.values())).split()) < 300
+        if loaded.gold.units < 60:
+            assert loaded.suite.sampling.max_tokens == LONGEST_ANSWER
     rows = plan_rows(starter)
     assert [r.test for r in rows if r.power == 0.0] == []
     assert joint_power(rows) >= HOPELESS

@@ -35,6 +35,51 @@ def test_an_unknown_rate_is_an_error_with_the_nearest_name():
         m.rate([], "xyz")
 
 
+def test_a_rate_can_count_what_a_function_finds_and_failed_answers_always_went_wrong():
+    seen = []
+
+    def invents(answer):
+        seen.append(answer.id)
+        return answer.parsed == "B"
+
+    estimate = m.rate(every_status(), invents)
+    assert estimate.metric == "rate[invents]"
+    assert estimate.sample == m.Binary(k=6, n=7)
+    assert estimate.lower_is_better
+    assert seen == ["0", "1"]
+    assert m.rate(every_status(), invents, name="invented").metric == "rate[invented]"
+
+
+def test_a_rate_by_function_is_sliced_and_paired_as_others_are():
+    rows = [answer(i, parsed="B" if i else "A", tags=("x",) if i < 2 else ()) for i in range(4)]
+
+    def wrong(answer):
+        return answer.parsed == "B"
+
+    assert m.rate(rows, wrong, tag="x").sample == m.Binary(k=1, n=2)
+    right = [answer(i, parsed="A", tags=row.tags) for i, row in enumerate(rows)]
+    assert m.paired_difference(m.rate, rows, right, what=wrong).sample == m.PairedBinary(
+        b=3, c=0, n=4
+    )
+
+
+@pytest.mark.parametrize("bad", [None, 1, 0.0, ["SECRET"], "SECRET", float("nan")])
+def test_a_function_of_a_rate_must_return_a_bool(bad):
+    with pytest.raises(ValueError, match=r"item 17: found \w+ from odd, expected True") as caught:
+        m.rate([answer(17, parsed="A")], lambda _: bad, name="odd")
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_function_of_a_rate_that_fails_is_an_error_that_names_the_item_and_no_text():
+    def broken(answer):
+        raise RuntimeError(answer.text)
+
+    with pytest.raises(ValueError, match="item 17: found RuntimeError in broken") as caught:
+        m.rate([answer(17, parsed="A")], broken)
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
 def test_a_rate_of_clustered_items_is_a_mean_of_units():
     rows = [answer(i, unit=str(i // 2), status="timeout" if i == 0 else "ok") for i in range(4)]
     assert m.rate(rows, "timeout").sample == m.UnitMean(x_counts=((0.0, 1), (0.5, 1)))

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from evalgate import Entity, Suite, parse_json, parse_label, parse_text
 from evalgate.suite.parse import parser_id
-from evalgate.suite.refusals import is_refusal
 
 ENTITIES = st.lists(
     st.builds(
@@ -75,24 +74,21 @@ def test_parsers_have_names_that_enter_the_key():
     assert parser_id(parse_text) == "parse.parse_text"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "I'm sorry, but I can't help with that.",
-        "As an AI language model",
-        "Lo siento, no puedo",
-        "I am unable to",
-    ],
-)
-def test_refusals_are_recognised(text):
-    assert is_refusal(text)
+@pytest.mark.parametrize("expected", ["A text.", {"reference": "A text.", "facts": [[["a"]]]}])
+def test_the_gold_of_a_written_task_is_a_text_or_an_object_with_a_reference(expected):
+    suite = Suite("a", gold="g", prompt="p", parse=parse_text)
+    assert suite.expected(expected) == expected
+    assert parse_text("  A text.\n") == "A text."
+    assert parse_text(" \n") is None
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "DENY", "The member was sorry to hear it.", "x" * 300 + " I cannot"]
+    "expected", ["", " ", {}, {"reference": ""}, {"reference": 1}, {"text": "x"}, ["x"], 3, None]
 )
-def test_answers_are_not_taken_for_refusals(text):
-    assert not is_refusal(text)
+def test_gold_without_a_text_is_refused_without_being_quoted(expected):
+    with pytest.raises(ValueError, match=r"without a text, expected a text or an object") as caught:
+        parse_text.gold(expected)
+    assert "{" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ plan speaks of the very metric, slice and unit count that will decide, and not o
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import UsageError
+from evalgate.gate.claims import estimate_of
 from evalgate.gate.decide import threshold_of
 from evalgate.metrics import Estimate
 from evalgate.metrics.estimate import Difference, MacroF1, Ratio
@@ -43,15 +43,6 @@ class PlanRow(Record, kw_only=True):
     note: str = ""
 
 
-class _Listener:
-    def __init__(self) -> None:
-        self.estimate: Estimate | None = None
-
-    def met_by(self, estimate: Estimate) -> bool:
-        self.estimate = estimate
-        return True
-
-
 class _Errorless:
     """The gold set as if a model had answered it without an error."""
 
@@ -63,15 +54,24 @@ class _Errorless:
 
     def __iter__(self) -> Iterator[Answer]:
         for _ordinal, item in self._loaded.gold.items():  # noqa: PERF102 (a gold set is no dict)
-            expected = self._loaded.suite.expected(item.expected)
+            suite = self._loaded.suite
+            expected = suite.expected(item.expected)
+            text, parsed = "", expected
+            if isinstance(item.expected, str):
+                text = item.expected
+            elif isinstance(item.expected, dict) and isinstance(
+                item.expected.get("reference"), str
+            ):
+                text = item.expected["reference"]  # a written task: the reference is the answer
+                parsed = suite.parse(text)
             yield Answer(
                 id=item.id,
                 unit=item.unit,
                 tags=item.tags,
                 input=item.input,
                 expected=expected,
-                text="",
-                parsed=expected,
+                text=text,
+                parsed=parsed,
                 status="ok",
                 correct=True,
             )
@@ -122,44 +122,9 @@ def errorless_estimate(
     loaded: LoadedSuite, key: str, *, first_release: bool = False
 ) -> Estimate | None:
     """What the test of `key` measures on errorless answers; None if it cannot be called outside pytest."""
-    base, _, parameter = key.partition("[")
-    function = loaded.functions.get(base)
-    if function is None:
-        return None
-    listener = _Listener()
     answers = _Errorless(loaded)
-    arguments: dict[str, Any] = {
-        "answers": answers,
-        "baseline": FirstRelease() if first_release else answers,
-        "threshold": listener,
-        **_parameters(function, parameter.removesuffix("]")),
-    }
-    wanted = inspect.signature(function).parameters
-    if not set(wanted) <= set(arguments):
-        return None
-    try:
-        function(**{name: arguments[name] for name in wanted})
-    except (
-        Exception
-    ) as e:  # a suite's own code; its message may quote an item, so only its kind goes on
-        kind = type(e).__name__
-        raise UsageError(
-            f"found {kind} in test_{base} on errorless answers, expected a finding. Mend the test or its metric.",
-            where=f"suites/{loaded.path.name}",
-            code="EG503",
-        ) from None
-    return listener.estimate
-
-
-def _parameters(function: Any, parameter: str) -> dict[str, Any]:
-    """Values of a test parametrised over one name, for the case whose id is `parameter`."""
-    for mark in getattr(function, "pytestmark", []):
-        if mark.name == "parametrize":
-            names, values = mark.args[0], mark.args[1]
-            matching = [v for v in values if str(v) == parameter]
-            if isinstance(names, str) and "," not in names and matching:
-                return {names: matching[0]}
-    return {}
+    baseline = FirstRelease() if first_release else answers
+    return estimate_of(loaded, key, answers, baseline, what="errorless answers")
 
 
 def _row(  # noqa: C901 (one branch per kind of estimate)

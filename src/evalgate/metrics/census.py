@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evalgate.metrics.estimate import Census, Estimate
-from evalgate.metrics.tally import Account, Pair, is_right, no_items, unpaired
+from evalgate.metrics.tally import WORST, Account, Pair, is_right, no_items, unpaired
 from evalgate.records import Answer
 
 TAG = "must_pass"
@@ -26,7 +26,7 @@ def must_pass(rows: Iterable[Answer]) -> Estimate:
         units.add(answer.unit)
         if not is_right(answer):
             wrong.append(answer.id)
-    n = account.items
+    n, listed = account.items, tuple(sorted(wrong))
     return Estimate(
         metric="must_pass",
         value=(n - len(wrong)) / n if n else None,
@@ -35,6 +35,8 @@ def must_pass(rows: Iterable[Answer]) -> Estimate:
         unscored=account.unscored,
         coverage=account.coverage,
         tag=TAG,
-        sample=Census(wrong=tuple(sorted(wrong)), n=n),
+        sample=Census(wrong=listed, n=n),
         insufficient="" if n else no_items(TAG),
+        worst=listed[:WORST],
+        answers=account.answers,
     )

@@ -7,7 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from evalgate.metrics.estimate import MIN_UNITS, Estimate, MacroF1
-from evalgate.metrics.tally import Account, Cell, Pair, Plan, is_right, measure, no_items, unpaired
+from evalgate.metrics.tally import (
+    Account,
+    Cell,
+    Pair,
+    Plan,
+    Worst,
+    is_right,
+    measure,
+    no_items,
+    unpaired,
+)
 from evalgate.records import Answer
 
 _RIGHT: Cell = (1, 1, 1)
@@ -67,7 +77,7 @@ def macro_f1(
     if isinstance(rows, Pair):
         unpaired("macro_f1")
     declared = None if classes is None else frozenset(classes)
-    account = Account()
+    account, worst = Account(), Worst()
     by_unit: dict[str, list[_Labels]] = {}
     # One tuple per distinct pair: nothing of the rows is kept.
     shared: dict[_Labels, _Labels] = {}
@@ -79,6 +89,8 @@ def macro_f1(
                 f"({len(declared)} are given). Add it to them, or leave classes= out."
             )
         guess = answer.parsed if answer.status == "ok" and isinstance(answer.parsed, str) else None
+        if guess != gold:
+            worst.add((0.0, answer.id))
         pair = (gold, guess)
         by_unit.setdefault(answer.unit, []).append(shared.setdefault(pair, pair))
     known = declared if declared is not None else frozenset(gold for gold, _ in shared)
@@ -94,6 +106,8 @@ def macro_f1(
         sample=sample,
         insufficient=_clustered(by_unit)
         or _shortage(by_unit, known, tag, named=declared is not None),
+        worst=worst.ids,
+        answers=account.answers,
     )
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Protocol
 
-from evalgate.records import Record
+import msgspec
+
+from evalgate.records import Record, Status
 
 Bounds = tuple[float | None, float | None]
 """Lower and upper end, each one-sided at the alpha asked for; None where no honest bound exists."""
@@ -215,6 +217,7 @@ class Estimate(Record, kw_only=True):
     that have a denominator; `items` every item accounted for, scored or not; `unscored` those never answered (status
     "missing"). `coverage` is `metrics.fingerprint` of the accounted ids, `tag` the restriction they answer to.
     `lower_is_better` is true of error rates and their differences: their rows need `max`. `insufficient` says why no verdict may rest on this estimate, "" if one may.
+    `worst` are the ids of the few worst items, worst first; `answers` counts the items accounted for by their status.
     """
 
     metric: str
@@ -227,6 +230,8 @@ class Estimate(Record, kw_only=True):
     tag: str | None = None
     insufficient: str = ""
     lower_is_better: bool = False
+    worst: tuple[str, ...] = ()
+    answers: dict[Status, int] = msgspec.field(default_factory=dict)
 
     @property
     def method(self) -> str:

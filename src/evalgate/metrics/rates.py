@@ -17,29 +17,31 @@ What = Literal["failed", "truncated", "refused", "unparseable", "timeout", "miss
 _GRID = 1 << 60
 
 
-def rate(rows: Iterable[Answer], what: What, *, tag: str | None = None) -> Estimate:
+def rate(
+    rows: Iterable[Answer],
+    what: What | Callable[[Answer], bool],
+    *,
+    tag: str | None = None,
+    name: str | None = None,
+) -> Estimate:
     """Share of items that went wrong in the way `what`; for a `max` threshold, its upper end counts.
 
-    what: "failed" (status is not "ok"), "wrong" (failed, or not right), or one status by its name: "truncated",
-    "refused", "unparseable", "timeout", "missing". Raises ValueError for any other name.
+    what: "failed" (status is not "ok"), "wrong" (failed, or not right), one status by its name ("truncated", "refused",
+    "unparseable", "timeout", "missing"), or a function of one answer that returns True where it went wrong; an answer
+    whose status is not "ok" went wrong without being shown to it. name: for reports, the function's own name otherwise.
+    Raises ValueError for any other name, and where the function fails or returns no bool, naming the item.
     """
-    if what not in get_args(What):
-        near = difflib.get_close_matches(str(what), get_args(What), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"rate: found {what!r}, expected one of {', '.join(get_args(What))}.{hint}"
-        )
+    if callable(what):
+        title = name or _title(what)
+        hit = _predicate(what, title)
+    else:
+        title = name or what
+        hit = _by_name(what)
 
     def score(answer: Answer) -> Cell:
-        if what == "failed":
-            hit = answer.status != "ok"
-        elif what == "wrong":
-            hit = not is_right(answer)
-        else:
-            hit = answer.status == what
-        return (1, 1, 1) if hit else (0, 1, 1)
+        return (1, 1, 1) if hit(answer) else (0, 1, 1)
 
-    return measure(rows, Plan(name=f"rate[{what}]", score=score, tag=tag, binary=True, worst=1.0))
+    return measure(rows, Plan(name=f"rate[{title}]", score=score, tag=tag, binary=True, worst=1.0))
 
 
 def mean(
@@ -56,7 +58,7 @@ def mean(
     the function's own name otherwise. Raises ValueError for a score that is NaN, outside of [0, 1] or no number, naming
     the item, never its text.
     """
-    title = name or str(getattr(score, "__name__", "score"))
+    title = name or _title(score)
 
     def cell(answer: Answer) -> Cell:
         if answer.status != "ok" and not failed:
@@ -72,7 +74,40 @@ def mean(
     return measure(rows, Plan(name=f"mean[{title}]", score=cell, tag=tag))
 
 
-def _apart(answer: Answer, score: Callable[[Answer], float], title: str) -> float:
+def _by_name(what: What) -> Callable[[Answer], bool]:
+    if what not in get_args(What):
+        near = difflib.get_close_matches(str(what), get_args(What), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"rate: found {what!r}, expected one of {', '.join(get_args(What))}, or a function.{hint}"
+        )
+    if what == "failed":
+        return lambda answer: answer.status != "ok"
+    if what == "wrong":
+        return lambda answer: not is_right(answer)
+    return lambda answer: answer.status == what
+
+
+def _predicate(what: Callable[[Answer], bool], title: str) -> Callable[[Answer], bool]:
+    def hit(answer: Answer) -> bool:
+        if answer.status != "ok":
+            return True
+        went_wrong = _apart(answer, what, title)
+        if not isinstance(went_wrong, bool):
+            raise ValueError(  # noqa: TRY004 (a fault of the suite's value, as in `mean`)
+                f"item {answer.id}: found {type(went_wrong).__name__} from {title}, expected True (it went wrong) or "
+                "False. Return a bool."
+            )
+        return went_wrong
+
+    return hit
+
+
+def _title(function: Callable[[Answer], Any]) -> str:
+    return str(getattr(function, "__name__", "score"))
+
+
+def _apart(answer: Answer, score: Callable[[Answer], Any], title: str) -> Any:
     """Calls a suite's own score. Its exceptions may quote the answer, so only their kind goes on."""
     __tracebackhide__ = True
     try:

@@ -9,6 +9,7 @@ with neither has no denominator and is counted in `items` only.
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
@@ -27,10 +28,13 @@ from evalgate.metrics.estimate import (
     Sample,
     UnitMean,
 )
-from evalgate.records import Answer, Record
+from evalgate.records import Answer, Record, Status
 
 Cell = tuple[int, int, int]
 """(num, den, due) of one answer, all >= 0."""
+
+WORST = 5
+"""How many of the worst items an estimate names."""
 
 _MASK = (1 << 64) - 1
 
@@ -74,12 +78,22 @@ class Plan(Record, kw_only=True):
 class Account:
     """Counts every row that a metric is responsible for, as the rows stream by."""
 
-    __slots__ = ("_total", "items", "unscored")
+    __slots__ = ("_answers", "_total", "items")
 
     def __init__(self) -> None:
         self.items = 0
-        self.unscored = 0
+        self._answers: dict[Status, int] = {}
         self._total = 0
+
+    @property
+    def answers(self) -> dict[Status, int]:
+        """How many of the rows seen have each status, in alphabetical order."""
+        return dict(sorted(self._answers.items()))
+
+    @property
+    def unscored(self) -> int:
+        """Rows that were never answered."""
+        return self._answers.get("missing", 0)
 
     @property
     def coverage(self) -> int:
@@ -88,15 +102,39 @@ class Account:
 
     def of(self, rows: Iterable[Answer], tag: str | None) -> Iterator[tuple[Answer, int]]:
         """The rows that carry `tag` (all if None), each with the hash of its id."""
+        counts = self._answers
         for answer in rows:
             if tag is not None and tag not in answer.tags:
                 continue
             self.items += 1
-            if answer.status == "missing":
-                self.unscored += 1
+            counts[answer.status] = counts.get(answer.status, 0) + 1
             mark = hash64(answer.id)
             self._total += mark
             yield answer, mark
+
+
+class Worst:
+    """The ids of the few worst rows in whatever order they come: lowest score first, among equals by id."""
+
+    __slots__ = ("_few",)
+
+    def __init__(self) -> None:
+        self._few: list[tuple[float, str]] = []
+
+    def add(self, entry: tuple[float, str]) -> None:
+        """Keeps (score, id) if it is among the worst so far. To be called for what is not perfect only."""
+        few = self._few
+        if len(few) < WORST or entry < few[-1]:
+            insort(few, entry)
+            del few[WORST:]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """At most `WORST` ids, worst first."""
+        return tuple(item for _, item in self._few)
+
+
+_FLAWLESS = (math.inf, "")
 
 
 class _Unit(msgspec.Struct, gc=False):
@@ -108,6 +146,8 @@ class _Unit(msgspec.Struct, gc=False):
     n: int
     """Items that bear on the score: what makes a unit a cluster."""
     coverage: int
+    worst: tuple[float, str]
+    """Score and id of its worst item, `_FLAWLESS` if all are perfect."""
 
     @property
     def counts(self) -> bool:
@@ -124,6 +164,7 @@ class _Unit(msgspec.Struct, gc=False):
 class _Tally(Record, kw_only=True):
     units: dict[str, _Unit]
     account: Account
+    worst: Worst
 
 
 class Pair:
@@ -170,22 +211,29 @@ def no_items(tag: str | None) -> str:
 
 def _tally(rows: Iterable[Answer], plan: Plan) -> _Tally:
     """One pass over `rows`; memory grows with the units, not with the items."""
-    account = Account()
+    account, worst = Account(), Worst()
     units: dict[str, _Unit] = {}
     score, find = plan.score, units.get
+    errors = plan.worst == 1.0  # then the highest scores are the worst
     for answer, mark in account.of(rows, plan.tag):
         num, den, due = score(answer)
         n = 1 if den or due else 0
+        low = _FLAWLESS
+        if num if errors else num < den or due > den == 0:
+            own = num / den if den else 0.0
+            low = (-own if errors else own, answer.id)
+            worst.add(low)
         unit = find(answer.unit)
         if unit is None:
-            units[answer.unit] = _Unit(num, den, due, n, mark)
+            units[answer.unit] = _Unit(num, den, due, n, mark, low)
         else:
+            unit.worst = min(unit.worst, low)
             unit.num += num
             unit.den += den
             unit.due += due
             unit.n += n
             unit.coverage += mark
-    return _Tally(units=units, account=account)
+    return _Tally(units=units, account=account, worst=worst)
 
 
 def measure(rows: Iterable[Answer] | Pair, plan: Plan) -> Estimate:
@@ -212,6 +260,7 @@ def _estimate(
     *,
     units: int,
     insufficient: str = "",
+    worst: Worst | None = None,
 ) -> Estimate:
     return Estimate(
         metric=plan.name if sample.kind == "level" else f"difference of {plan.name}",
@@ -224,6 +273,8 @@ def _estimate(
         sample=sample,
         insufficient=insufficient,
         lower_is_better=plan.worst == 1.0,
+        worst=worst.ids if worst else (),
+        answers=tally.account.answers,
     )
 
 
@@ -240,7 +291,9 @@ def _level(tally: _Tally, plan: Plan) -> Estimate:
         scores = [unit.score for unit in units]
         value, sample = _mean(scores), UnitMean(x_counts=_counted(scores))
     lacking = _shortage(tally, units, plan)
-    return _estimate(tally, plan, value, sample, units=len(units), insufficient=lacking)
+    return _estimate(
+        tally, plan, value, sample, units=len(units), insufficient=lacking, worst=tally.worst
+    )
 
 
 def _micro(units: list[_Unit], plan: Plan) -> tuple[float | None, Ratio]:
@@ -277,7 +330,21 @@ def _difference(candidate: _Tally, baseline: _Tally, plan: Plan) -> Estimate:
             "found candidate and baseline at the worst score in every unit, "
             "expected a baseline that gets something right"
         )
-    return _estimate(candidate, plan, value, sample, units=len(pairs), insufficient=lacking)
+    worst = _lost(pairs, plan)
+    return _estimate(
+        candidate, plan, value, sample, units=len(pairs), insufficient=lacking, worst=worst
+    )
+
+
+def _lost(pairs: list[tuple[_Unit, _Unit]], plan: Plan) -> Worst:
+    """The candidate's worst item of each unit that lost most against the baseline."""
+    sign = -1.0 if plan.worst else 1.0
+    worst = Worst()
+    for ours, theirs in pairs:
+        lost = sign * (ours.score - theirs.score)
+        if lost < 0:
+            worst.add((lost, ours.worst[1]))
+    return worst
 
 
 def _same_items(candidate: _Tally, baseline: _Tally, plan: Plan) -> None:

@@ -9,7 +9,6 @@ from evalgate.authored import Card, GoldSet
 from evalgate.errors import IntegrityError
 from evalgate.records import Answer, GoldItem, Status
 from evalgate.store import Row, Run
-from evalgate.suite.refusals import is_refusal
 from evalgate.suite.suite import Suite
 
 _WHOLE = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", ""})
@@ -65,7 +64,9 @@ class Answers:
             if row is not None and status == "ok":
                 parsed = _apart(item.id, "parse", parse, row.text)
                 if parsed is None:
-                    status = "refused" if is_refusal(row.text) else "unparseable"
+                    from evalgate.text import refuses
+
+                    status = "refused" if refuses(row.text) else "unparseable"
             yield Answer(
                 id=item.id,
                 unit=item.unit,

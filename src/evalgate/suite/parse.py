@@ -87,9 +87,27 @@ def parse_label(labels: Sequence[str]) -> Callable[[str], str | None]:
     return _LabelParser(labels)
 
 
-def parse_text(text: str) -> str | None:
-    """The answer without surrounding space; None if nothing is left."""
-    return text.strip() or None
+class _TextParser:
+    """The answer without surrounding space; None if nothing is left.
+
+    A gold item's `expected` is a text, or an object whose "reference" is one and whose other keys serve the scores.
+    """
+
+    id = "parse.parse_text"
+
+    def __call__(self, text: str) -> str | None:
+        return text.strip() or None
+
+    def gold(self, expected: Any) -> str | dict[str, Any]:
+        reference = expected.get("reference") if isinstance(expected, dict) else expected
+        if not isinstance(reference, str) or not reference.strip():
+            raise ValueError(
+                f'found {type(expected).__name__} without a text, expected a text or an object with a "reference"'
+            )
+        return expected  # type: ignore[no-any-return]
+
+
+parse_text = _TextParser()
 
 
 def parser_id(parse: Callable[[str], Any]) -> str:

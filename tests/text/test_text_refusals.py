@@ -1,0 +1,96 @@
+"""Refusals, abstentions and plain answers are told apart, with errors that are counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalgate.text import abstains, refuses
+
+WRITTEN = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "written_answers.jsonl").read_text(encoding="utf-8").splitlines()
+]  # fmt: skip
+
+
+def wrong(kind, reads_as, *, flagged):
+    """Texts of `kind` that `reads_as` does (flagged) or does not take for what it looks for, and how many there are."""
+    rows = [row for row in WRITTEN if row["kind"] == kind]
+    return len([row for row in rows if reads_as(row["text"]) is flagged]), len(rows)
+
+
+def test_the_errors_on_the_projects_own_texts_are_those_of_the_page():
+    """The figures in docs/text.md; change both together."""
+    assert wrong("refusal", refuses, flagged=False) == (7, 142)
+    assert wrong("answer", refuses, flagged=True) == (2, 180)
+    assert wrong("abstention", refuses, flagged=True) == (0, 58)
+    assert wrong("abstention", abstains, flagged=False) == (3, 58)
+    assert wrong("answer", abstains, flagged=True) == (3, 180)
+    assert wrong("refusal", abstains, flagged=True) == (0, 142)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't help with that.",
+        "**I’m sorry**, but I cannot\nassist with this request.",
+        "Lo siento, no puedo ayudarle.",
+        "As an AI language model, I cannot read claims.",
+        "Hello. I won't be able to draft this letter.",
+    ],
+)
+def test_refusals_are_recognised(text):
+    assert refuses(text)
+    assert not abstains(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "DENY",
+        "I'm sorry to hear about your diagnosis. The plan covers 36 visits [3.1].",
+        "We cannot approve the infusion because the records show no trial of a preferred drug.",
+        "I cannot find this in the passages.",
+        "No puedo caminar sin dolor.",
+    ],
+)
+def test_answers_are_not_taken_for_refusals(text):
+    assert not refuses(text)
+
+
+def test_only_the_opening_refuses():
+    letter = "Dear reviewer, please overturn the denial. The record is enclosed. "
+    assert not refuses(letter + "Your chatbot wrote: I'm sorry, but I can't help with that.")
+    assert not refuses("a " * 300 + "I'm sorry, but I can't help with that.")
+
+
+def test_a_cited_answer_that_admits_a_gap_does_not_abstain():
+    assert not abstains("The first visit needs no referral [2.2]. The passages do not say more.")
+    assert abstains("The passages do not say more. The first visit needs no referral [2.2].")
+    assert abstains("Section [2.2] does not say whether a referral is needed.")
+
+
+@settings(deadline=None)
+@given(st.text(max_size=600))
+def test_any_text_can_be_asked(text):
+    assert isinstance(refuses(text), bool)
+    assert isinstance(abstains(text), bool)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(WRITTEN), st.sampled_from(["small", "curly", "spaced", "bold"]))
+def test_how_a_text_is_set_changes_nothing(row, how):
+    text = row["text"]
+    other = {
+        "small": text.lower(),
+        "curly": text.replace("'", "’"),
+        "spaced": text.replace(" ", "  "),
+        "bold": f"**{text}**",
+    }[how]
+    assert (refuses(other), abstains(other)) == (refuses(text), abstains(text))
