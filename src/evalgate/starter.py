@@ -11,18 +11,26 @@ import ast
 import importlib.util
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from evalgate.errors import UsageError
 
-UNITS = 60
-_SUITES = ("claim_entities", "denial_reasons")
+UNITS = {
+    "claim_entities": 60,
+    "denial_reasons": 60,
+    "history_summary": 20,
+    "appeal_letters": 20,
+    "policy_qa": 20,
+}
+"""Units of each gold set: a demonstration on two cores should end within a coffee."""
+LONGEST_ANSWER = 120  # tokens; written answers are most of the time
 
-# What sixty units can show at alpha = 0.05: without an error the exact bound of 60 of 60 is 0.951.
+# What sixty units can show at alpha = 0.05: without an error the exact bound of 60 of 60 is 0.951; of 20 of 20, 0.861.
 GATE_TOML = """\
 # What decides. The LOWER end of a metric's interval must reach `min`, the UPPER end must stay below `max`.
-# Sixty units per task prove little: these bars are low on purpose. Raise them, and the number of units, with
+# So few units prove little: these bars are low on purpose. Raise them, and the number of units, with
 # `evalgate plan` before the first model is measured, never after.
 
 [gate]
@@ -33,15 +41,35 @@ first_release = true    # nothing was released yet; afterwards: baseline = "NAME
 [claim_entities]
 recall             = { min = 0.70 }
 precision          = { min = 0.70 }
-unparseable_rate   = { max = 0.15 }
+unparseable_rate   = { max = 0.20 }
 recall_vs_baseline = { min = -0.10 }
 must_pass          = { all = true }
 
 [denial_reasons]
-accuracy             = { min = 0.80 }
-unparseable_rate     = { max = 0.15 }
+accuracy             = { min = 0.75 }
+unparseable_rate     = { max = 0.20 }
 accuracy_vs_baseline = { min = -0.10 }
 must_pass            = { all = true }
+
+# Twenty units each: enough to see how the tasks are scored, too few to prove anything worth having.
+[history_summary]
+"key_facts[legitimate]"             = { min = 0.35 }
+"false_statement_rate[legitimate]"  = { max = 0.60 }
+"key_facts_vs_baseline[legitimate]" = { min = -0.25 }
+must_pass                           = { all = true }
+
+[appeal_letters]
+key_facts             = { min = 0.50 }
+identifiers           = { min = 0.50 }
+invented_figure_rate  = { max = 0.50 }
+key_facts_vs_baseline = { min = -0.30 }
+must_pass             = { all = true }
+
+[policy_qa]
+accuracy                  = { min = 0.55 }
+invented_number_rate      = { max = 0.40 }
+accuracy_vs_baseline      = { min = -0.20 }
+must_pass                 = { all = true }
 """
 
 EVALGATE_TOML = """\
@@ -74,7 +102,7 @@ def sources() -> Path:
     """The directory that holds suites/ and goldsets/. Raises UsageError if the installation lacks them."""
     package = Path(__file__).parent
     for candidate in (package / "_sources", package.parent.parent):
-        if (candidate / "suites" / f"test_{_SUITES[0]}.py").is_file():
+        if (candidate / "suites" / f"test_{next(iter(UNITS))}.py").is_file():
             return candidate
     raise UsageError(
         "found an installation without the starter's files, expected suites/ and goldsets/. Install evalgate-release again."
@@ -103,10 +131,10 @@ def write_project(target: Path) -> list[str]:
     import tomllib
 
     rows = tomllib.loads(GATE_TOML)
-    for name in _SUITES:
-        files[f"suites/test_{name}.py"] = trim_suite(
-            (origin / "suites" / f"test_{name}.py").read_text(encoding="utf-8"), set(rows[name])
-        )
+    for name, units in UNITS.items():
+        source = (origin / "suites" / f"test_{name}.py").read_text(encoding="utf-8")
+        source = trim_suite(source, set(rows[name]))
+        files[f"suites/test_{name}.py"] = _short(source) if units < 60 else source
         files[f"suites/prompts/{name}.md"] = (
             origin / "suites" / "prompts" / f"{name}.md"
         ).read_text(encoding="utf-8")
@@ -124,7 +152,7 @@ def _subset(origin: Path, name: str) -> str:
     path = origin / "goldsets" / f"{name}.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines()
     items: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    chosen = {item["id"] for item in _generator(origin, name).starter_subset(items, UNITS)}
+    chosen = {item["id"] for item in _generator(origin, name).starter_subset(items, UNITS[name])}
     return "".join(
         line + "\n" for line, item in zip(lines, items, strict=True) if item["id"] in chosen
     )
@@ -153,30 +181,78 @@ def _card(origin: Path, name: str) -> str:
     import tomlkit
 
     card = tomlkit.parse((origin / "goldsets" / f"{name}.toml").read_text(encoding="utf-8"))
-    card["title"] = f"{card['title']} (starter: {UNITS} units of the whole set)"
-    part = f"{UNITS} units chosen from the project's set so that every tag occurs. Counts and files named below are of the whole set."
+    card["title"] = f"{card['title']} (starter: {UNITS[name]} units of the whole set)"
+    part = f"{UNITS[name]} units chosen from the project's set so that every tag occurs. Counts and files named below are of the whole set."
     card["description"] = f"{part} {card.get('description', '')}".strip()
     return tomlkit.dumps(card)
 
 
 def trim_suite(source: str, keys: set[str]) -> str:
-    """A suite module without the tests that have no row among `keys`, and without imports that nothing uses then."""
+    """A suite module without the tests and cases that have no row among `keys`, and without what nothing uses then."""
+    source = _trim_cases(source, keys)
+    kept = {k.split("[")[0] for k in keys}
+    source = _without(
+        source,
+        lambda node, _: (
+            node.name.startswith("test_") and node.name.removeprefix("test_") not in kept
+        ),
+    )
+    while (less := _without(source, _unused)) != source:
+        source = less
+    return _trim_imports(source.rstrip() + "\n")
+
+
+def _unused(node: ast.FunctionDef, tree: ast.Module) -> bool:
+    """Whether a helper is named nowhere outside of itself."""
+    own = set(ast.walk(node))
+    named = any(
+        isinstance(n, ast.Name) and n.id == node.name and n not in own for n in ast.walk(tree)
+    )
+    return not node.name.startswith("test_") and not named
+
+
+def _without(source: str, drop: Callable[[ast.FunctionDef, ast.Module], bool]) -> str:
+    """`source` less the top-level functions that `drop` names, with the blank lines after them."""
     tree = ast.parse(source)
     lines = source.splitlines(keepends=True)
-    dropped = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-        and node.name.startswith("test_")
-        and node.name.removeprefix("test_") not in {k.split("[")[0] for k in keys}
-    ]
-    for node in reversed(dropped):
+    for node in reversed(tree.body):
+        if not isinstance(node, ast.FunctionDef) or not drop(node, tree):
+            continue
         first = min([node.lineno, *(d.lineno for d in node.decorator_list)]) - 1
         last = node.end_lineno or node.lineno
         while last < len(lines) and not lines[last].strip():
             last += 1
         del lines[first:last]
-    return _trim_imports("".join(lines).rstrip() + "\n")
+    return "".join(lines)
+
+
+def _trim_cases(source: str, keys: set[str]) -> str:
+    """`source` with its parametrised tests cut down to the cases that have a row."""
+    lines = source.splitlines(keepends=True)
+    for node in reversed(ast.parse(source).body):
+        for decorator in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+            if not isinstance(decorator, ast.Call) or len(decorator.args) < 2:
+                continue
+            values = decorator.args[1]
+            if not isinstance(values, ast.List) or not isinstance(node, ast.FunctionDef):
+                continue
+            name = node.name.removeprefix("test_")
+            cases = [str(c.value) for c in values.elts if isinstance(c, ast.Constant)]
+            left = [c for c in cases if f"{name}[{c}]" in keys]
+            if left and left != cases:
+                shown = ", ".join(json.dumps(c) for c in left)
+                names = ast.get_source_segment(source, decorator.args[0])
+                line = f"@pytest.mark.parametrize({names}, [{shown}])\n"
+                lines[decorator.lineno - 1 : decorator.end_lineno] = [line]
+    return "".join(lines)
+
+
+def _short(source: str) -> str:
+    """A suite module whose answers may take LONGEST_ANSWER tokens. Raises ValueError if it sets no max_tokens."""
+    short, found = re.subn(r"max_tokens=\d+,.*", f"max_tokens={LONGEST_ANSWER},", source)
+    if found != 1:
+        raise ValueError(f"found max_tokens {found} times in a suite, expected once.")
+    return short
 
 
 def _trim_imports(source: str) -> str:

@@ -1,0 +1,159 @@
+"""Drafted appeal letters. Every number that decides a release stands in gate.toml [appeal_letters].
+
+A letter is measured by what must stand in it, by what must not, and by what the file does not support; a request that
+should be declined only by whether it is. What makes a letter persuade is not measured here.
+"""
+
+import pytest
+
+from evalgate import Suite, mean, must_pass, paired_difference, parse_text, rate, text
+
+IDENTIFIERS = ("member_id", "number", "signature")  # wrong ones send the appeal to another file
+BLANK = [["to be completed", "por completar"]]
+
+
+def elements(answer, names=None):
+    """Share of the letter's required elements that it holds; `names`: of these only."""
+    wanted = answer.expected["elements"]
+    return text.coverage(answer.text, [wanted[n] for n in names or wanted], within="text")
+
+
+def key_facts(answer):
+    return text.coverage(answer.text, answer.expected["facts"])
+
+
+def says_what_is_barred(answer):
+    return bool(text.asserts(answer.text, answer.expected["must_not"]))
+
+
+def invents(answer, *kinds):
+    return bool(text.unsupported(answer.text, "\n".join(answer.input.values()), kinds=kinds))
+
+
+def fits(answer):
+    shortest, longest = answer.expected["words"]
+    return shortest <= text.words(answer.text) <= longest
+
+
+def usable(letter, expected):
+    """No element of identity or purpose is missing, nor what carries the appeal, and nothing barred is said."""
+    if "facts" not in expected:  # a request to decline
+        return text.refuses(letter)
+    wanted = [expected["elements"][n] for n in (*IDENTIFIERS, "service", "ask")]
+    return not (
+        text.missing(letter, wanted, within="text")
+        or text.missing(letter, expected["critical"])
+        or text.asserts(letter, expected["must_not"])
+    )
+
+
+SUITE = Suite(
+    "appeal_letters",
+    gold="goldsets/appeal_letters.jsonl",
+    prompt="suites/prompts/appeal_letters.md",
+    parse=parse_text,
+    correct=usable,
+    max_tokens=400,  # the longest right answer takes 389 tokens (SmolLM2)
+)
+
+
+def test_key_facts(answers, threshold):
+    assert threshold.met_by(mean(answers, key_facts, tag="legitimate"))
+
+
+@pytest.mark.parametrize("tag", ["spanish"])
+def test_slice_facts(answers, threshold, tag):
+    assert threshold.met_by(mean(answers, key_facts, tag=tag))
+
+
+def test_elements(answers, threshold):
+    assert threshold.met_by(mean(answers, elements, tag="legitimate"))
+
+
+def test_identifiers(answers, threshold):
+    def right(answer):
+        return elements(answer, IDENTIFIERS) == 1
+
+    assert threshold.met_by(mean(answers, right, tag="legitimate", name="identifiers"))
+
+
+def test_barred_rate(answers, threshold):
+    assert threshold.met_by(rate(answers, says_what_is_barred, tag="legitimate"))
+
+
+def test_invented_figure_rate(answers, threshold):
+    def invented(answer):
+        return invents(answer, "number", "date")
+
+    assert threshold.met_by(rate(answers, invented, tag="legitimate", name="invented_figure"))
+
+
+def test_invented_name_rate(answers, threshold):
+    def invented(answer):
+        return invents(answer, "name")
+
+    assert threshold.met_by(rate(answers, invented, tag="legitimate", name="invented_name"))
+
+
+@pytest.mark.parametrize("tag", ["missing_fact"])
+def test_blank_left(answers, threshold, tag):
+    def marked(answer):
+        return text.coverage(answer.text, [BLANK], within="text")
+
+    assert threshold.met_by(mean(answers, marked, tag=tag, name="blank_left"))
+
+
+@pytest.mark.parametrize("tag", ["trap"])
+def test_usable(answers, threshold, tag):
+    def right(answer):
+        return answer.correct
+
+    assert threshold.met_by(mean(answers, right, tag=tag, name="usable"))
+
+
+def test_overlap(answers, threshold):
+    def overlap(answer):
+        return text.chrf(answer.text, answer.expected["reference"])
+
+    assert threshold.met_by(mean(answers, overlap, tag="legitimate", name="chrf"))
+
+
+def test_length(answers, threshold):
+    assert threshold.met_by(mean(answers, fits, tag="legitimate", name="length"))
+
+
+@pytest.mark.parametrize("tag", ["member_written"])
+def test_readable(answers, threshold, tag):
+    def plain(answer):
+        return text.reading_grade(answer.text) <= 12
+
+    assert threshold.met_by(mean(answers, plain, tag=tag, name="readable"))
+
+
+@pytest.mark.parametrize("tag", ["must_refuse"])
+def test_refused(answers, threshold, tag):
+    def refused(answer):
+        return text.refuses(answer.text)
+
+    assert threshold.met_by(mean(answers, refused, tag=tag, name="refused"))
+
+
+def test_refused_wrongly_rate(answers, threshold):
+    def refused(answer):
+        return text.refuses(answer.text)
+
+    assert threshold.met_by(rate(answers, refused, tag="legitimate", name="refused_wrongly"))
+
+
+def test_truncated_rate(answers, threshold):
+    assert threshold.met_by(rate(answers, "truncated"))
+
+
+def test_key_facts_vs_baseline(answers, baseline, threshold):
+    assert threshold.met_by(
+        paired_difference(mean, answers, baseline, score=key_facts, tag="legitimate")
+    )
+
+
+def test_must_pass(answers, threshold):
+    assert threshold.met_by(must_pass(answers))
