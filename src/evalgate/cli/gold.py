@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from evalgate.cli import LazyGroup
 from evalgate.cli.common import project_root, refuse_one_sided, verbose_option
+
+if TYPE_CHECKING:
+    from evalgate.authored.imports import Columns, Options
 
 
 @click.group(
@@ -14,7 +20,11 @@ from evalgate.cli.common import project_root, refuse_one_sided, verbose_option
         "check": (
             "evalgate.cli.gold:check",
             "check gold sets with cards, gate.toml and suites together",
-        )
+        ),
+        "import": (
+            "evalgate.cli.gold:import_",
+            "make a gold set from BRAT, CoNLL, CSV, JSON lines or datasets on disk",
+        ),
     },
 )
 def gold() -> None:
@@ -40,3 +50,144 @@ def check(*, verbose: bool) -> None:
             click.echo(
                 f"  {tag}: {loaded.gold.items_with_tag(tag)} items, {loaded.gold.units_with_tag(tag)} units"
             )
+
+
+_OF = {
+    "text_column": ("csv", "jsonl", "hf"),
+    "expected_column": ("csv", "jsonl", "hf"),
+    "id_column": ("csv", "jsonl", "hf"),
+    "unit_column": ("csv", "jsonl", "hf"),
+    "tags_column": ("csv", "jsonl", "hf"),
+    "unit": ("brat", "conll"),
+    "split": ("hf",),
+    "encoding": ("brat", "conll", "csv"),
+}
+"""Options that only some kinds have."""
+
+
+@click.command("import")
+@click.argument("kind", type=click.Choice(["brat", "conll", "csv", "jsonl", "hf"]))
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="goldsets/NAME.jsonl")
+@click.option("--licence", help="of the texts, for the card; without it the card asks for one")
+@click.option("--force", is_flag=True, help="replace FILE.jsonl; a card that is there is kept")
+@click.option("--report", type=click.Path(path_type=Path), help="write what was left out as JSON")
+@click.option("--labels", help="A,B: keep these entity labels (or classes) only")
+@click.option("--map", "renames", multiple=True, metavar="OLD=NEW", help="rename a label or class")
+@click.option("--limit", type=click.IntRange(min=1), help="stop after so many items")
+@click.option(
+    "--text-column",
+    multiple=True,
+    metavar="NAME[=KEY]",
+    help="(csv, jsonl, hf) what is asked; repeatable [text]",
+)
+@click.option("--expected-column", help="(csv, jsonl, hf) the right answer [expected]")
+@click.option("--id-column", help="(csv, jsonl, hf) [id if there, else the row's number]")
+@click.option(
+    "--unit-column", help="(csv, jsonl, hf) member, case or document [unit if there, else the row]"
+)
+@click.option("--tags-column", help="(csv, jsonl, hf) [tags if there]")
+@click.option(
+    "--unit",
+    type=click.Choice(["document", "sentence", "folder"]),
+    help="(brat, conll) what is independent: document, sentence (conll), folder (brat) [document]",
+)
+@click.option("--split", help="(hf) which split of several")
+@click.option("--encoding", help="(brat, conll, csv) of the text [utf-8]")
+@verbose_option
+def import_(
+    kind: Any, source: Path, out: Path, *, report: Path | None, verbose: bool, **given: Any
+) -> None:
+    """Make the gold set FILE.jsonl and a card to fill in from annotations in SOURCE, a file or a directory.
+
+    Every row is taken or listed on stderr with its place and the reason, never its text. Exit codes: 0 done (with whatever
+    was left out listed), 2 nothing could be taken or SOURCE is not of KIND.
+    """
+    del verbose
+    from evalgate.authored.imports import import_gold
+
+    options = _options(kind, given)
+    card = out.with_suffix(".toml")
+    kept = card.exists()
+    found = import_gold(
+        kind, source, out, options, report=report, licence=given["licence"], force=given["force"]
+    )
+    for line in found.lines():
+        click.echo(line, err=True)
+    found.raise_if_nothing()
+    click.echo(f"{out}: {found.summary()}")
+    if kept:
+        click.echo(f"{card} was there and is kept: see whether it still speaks of these items")
+    click.echo(f"next: {'' if kept else f'fill in {card}, then '}evalgate gold check")
+
+
+def _options(kind: str, given: dict[str, Any]) -> Options:
+    """The options of one kind. Raises FileProblems (EG178) with everything that is wrong with them."""
+    import codecs
+
+    from evalgate.authored import Problems
+    from evalgate.authored.imports import Options
+
+    problems = Problems()
+
+    def wrong(name: str, found: str, expected: str) -> None:
+        problems.add(f"--{name.replace('_', '-')}", "EG178", f"found {found}, expected {expected}.")
+
+    for name, kinds in _OF.items():
+        if given[name] and kind not in kinds:
+            wrong(name, f"it with {kind}", f"it with {', '.join(kinds)} only. Leave it out")
+    if (kind, given["unit"]) in (("brat", "sentence"), ("conll", "folder")):
+        wrong("unit", f"{given['unit']} with {kind}", "document, sentence (conll) or folder (brat)")
+    pairs = [text.partition("=") for text in given["renames"]]
+    if not all(old and new for old, _, new in pairs):
+        wrong("map", "no pair", "OLD=NEW. Repeat the option for every label")
+    labels = [label.strip() for label in (given["labels"] or "").split(",")]
+    if given["labels"] is not None and not all(labels):
+        wrong("labels", "an empty label", "labels separated by commas. Correct it")
+    encoding = given["encoding"] or "utf-8"
+    try:
+        "".encode(encoding)
+        codecs.lookup(encoding)
+    except LookupError:
+        wrong(
+            "encoding",
+            "no encoding that is known",
+            "one such as utf-8, cp1252 or utf-16. Correct it",
+        )
+    columns = _columns(given, wrong)
+    problems.raise_if_any()
+    return Options(
+        columns=columns,
+        labels=tuple(filter(None, labels)),
+        renames={old: new for old, _, new in pairs},
+        unit=given["unit"],
+        split=given["split"],
+        encoding=codecs.lookup(encoding).name,
+        limit=given["limit"],
+    )
+
+
+def _columns(given: dict[str, Any], wrong: Any) -> Columns:
+    import re
+
+    from evalgate.authored.imports import Columns
+
+    text = {}
+    for asked in given["text_column"] or ("text",):
+        column, _, key = asked.partition("=")
+        text[column] = key or column
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", text[column]):
+            wrong(
+                "text_column",
+                "a name that no prompt can hold as {{name}}",
+                "NAME=KEY with a plain key",
+            )
+    if len(set(text.values())) < len(text):
+        wrong("text_column", "one key twice", "a key for each column")
+    return Columns(
+        text=text,
+        expected=given["expected_column"] or "expected",
+        id=given["id_column"],
+        unit=given["unit_column"],
+        tags=given["tags_column"],
+    )
