@@ -100,11 +100,15 @@ class Bar(Record, kw_only=True):
 
 
 class ModelSpec(Record, kw_only=True):
-    """One `[models.NAME]` table of evalgate.toml."""
+    """One `[models.NAME]` table of evalgate.toml, with the `python` that `[servers.SERVER]` names for its server.
+
+    `base` is what an adapter lies over; `template` the digest of the chat template that the model was trained with.
+    """
 
     server: Literal["llamacpp", "transformers", "vllm", "endpoint"]
     artifact: str | None = None
     base: str | None = None
+    template: str | None = None
     args: tuple[str, ...] = ()
     licence: str | None = None
     url: str | None = None
@@ -114,6 +118,7 @@ class ModelSpec(Record, kw_only=True):
     concurrency: int | None = None
     timeout_s: float = 300.0
     patience_s: float = 60.0
+    python: str | None = None
 
 
 class Sampling(Record, kw_only=True):
@@ -177,6 +182,51 @@ class Finding(Record, kw_only=True):
     alpha: float
     needed: int | None = None
     reason: str = ""
+    worst: tuple[str, ...] = ()
+    """Ids of the few worst items, worst first."""
+    answers: dict[Status, int] = {}
+    """How many of `items` were answered how."""
+
+
+class SuiteEvidence(Record, kw_only=True):
+    """What the findings of one suite rest on. `run` and `key` name the run, `baseline_*` the baseline's.
+
+    `answers` counts the items of the whole gold set by status; it is empty where no claim is about all of it.
+    `asked`: when the first and the last answer landed (UTC, ISO 8601). Paths are relative to the project.
+    """
+
+    suite: str
+    items: int
+    units: int
+    answers: dict[Status, int]
+    gold: str
+    gold_version: str
+    prompt: str
+    sampling: Sampling
+    run: str
+    key: str
+    asked: tuple[str, str] | None = None
+    baseline_run: str = ""
+    baseline_key: str = ""
+
+
+class Evidence(Record, kw_only=True):
+    """What a decision rests on, for people who want to look closer or do it again: ids, counts and digests, no texts.
+
+    `decided` is UTC in ISO 8601. `asked` questions were put to a model now, `kept` answers came from earlier runs.
+    `files` maps each file that decides to the digest of its bytes. `notes` must stand above every number.
+    """
+
+    decided: str
+    evalgate: str
+    python: str
+    candidate: ModelIdentity | None = None
+    baseline: ModelIdentity | None = None
+    asked: int = 0
+    kept: int = 0
+    files: dict[str, str] = {}
+    suites: tuple[SuiteEvidence, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Decision(Record, kw_only=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -97,6 +99,27 @@ def test_ctrl_c_keeps_what_landed_and_ends_with_130(tmp_path):
         done = project.evalgate("gate", "check")
         assert done.returncode in (1, 3), done.stdout + done.stderr
         assert server.count - before == 120 - landed
+
+
+def test_a_gate_that_a_script_started_deaf_to_ctrl_c_still_ends_on_sigterm(tmp_path):
+    with ScriptedServer(reply=slow(0.1)) as server:
+        project = Project(tmp_path, server.url)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for its background jobs
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "evalgate", "gate", "check"],
+                cwd=project.root,
+                env=project.environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        wait_for(lambda: server.count >= 10)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert server.count < 110
 
 
 def test_two_gates_at_once_on_one_run_do_not_ask_twice(tmp_path):

@@ -1,6 +1,10 @@
 """Decisions of every kind, made by hand: what the renderers are shown."""
 
-from evalgate.records import Decision, Finding
+from hypothesis import strategies as st
+
+from evalgate.errors import InfrastructureError, IntegrityError, Undecided
+from evalgate.gate.decide import Bypass, decide
+from evalgate.records import Decision, Evidence, Finding, ModelIdentity, Sampling, SuiteEvidence
 
 STATUSES = ("pass", "fail", "inconclusive", "insufficient")
 DIGEST = "sha256:" + "9f2c41d07ab3e855" * 4
@@ -39,6 +43,51 @@ def decision(**changes):
     return Decision(**(values | changes))
 
 
+def evidence(**changes):
+    """Evidence of a check of two suites with a baseline, changed as told."""
+    values = {
+        "decided": "2001-02-03T04:05:06Z",
+        "evalgate": "9.9.9",
+        "python": "3.11.0",
+        "candidate": ModelIdentity(
+            name="rc2", digest=DIGEST, server="llamacpp", version="b1", args=("--ctx-size", "4096")
+        ),
+        "baseline": ModelIdentity(
+            name="rc1", digest="sha256:" + "1" * 64, server="vllm", version="2"
+        ),
+        "asked": 424,
+        "kept": 1000,
+        "files": {
+            "gate.toml": "sha256:" + "2" * 64,
+            "goldsets/claim_entities.jsonl": "sha256:" + "3" * 64,
+            "suites/prompts/claim_entities.md": "sha256:" + "4" * 64,
+        },
+        "suites": (suite_evidence(), suite_evidence(suite="denial_reasons", answers={})),
+        "notes": ("424 questions asked now", "an endpoint: <nobody> verified it"),
+    }
+    return Evidence(**(values | changes))
+
+
+def suite_evidence(**changes):
+    """What `claim_entities` rests on, changed as told."""
+    values = {
+        "suite": "claim_entities",
+        "items": 424,
+        "units": 212,
+        "answers": {"ok": 411, "refused": 6, "truncated": 4, "missing": 3},
+        "gold": "goldsets/claim_entities.jsonl",
+        "gold_version": "1.2.0",
+        "prompt": "suites/prompts/claim_entities.md",
+        "sampling": Sampling(max_tokens=256, seed=7, stop=("###",)),
+        "run": "reports/runs/claim_entities/" + "5" * 16,
+        "key": "5" * 64,
+        "asked": ("2001-02-03T04:00:00Z", "2001-02-03T04:05:00Z"),
+        "baseline_run": "reports/runs/claim_entities/" + "6" * 16,
+        "baseline_key": "6" * 64,
+    }
+    return SuiteEvidence(**(values | changes))
+
+
 def mixed():
     """Closed, with every status, every kind of threshold, two suites, and a bypass."""
     slice_reason = "the interval 0.6612 to 0.8423 straddles 0.75"
@@ -65,6 +114,8 @@ def mixed():
             method="Clopper-Pearson",
             unscored=3,
             reason="proven above 0.05",
+            worst=("ce-0007", "ce-0031"),
+            answers={"ok": 411, "refused": 6, "truncated": 4, "missing": 3},
         ),
         finding(
             test="recall_vs_baseline",
@@ -110,4 +161,71 @@ def mixed():
             f"claim_entities slice_recall[spanish]: {slice_reason}; about 210 more units would decide",
         ),
         findings=findings,
+    )
+
+
+NAMES = st.one_of(
+    st.text(min_size=1, max_size=30),
+    st.sampled_from(
+        [
+            "recall",
+            "slice_recall[a|b]",
+            "`x` ``y``",
+            "<b>bold</b>",
+            "<img src=x onerror=alert(1)>",
+            "@everyone #12 !7 ~label %1 $2",
+            "https://example.invalid www.example.invalid a@example.invalid",
+            "[link](https://example.invalid) ![image](x.png)",
+            "\\| \\\\| |",
+            "]]> &amp; <!-- x -->",
+            "\ud800\x00\x1b[31m\n# heading\r\n| --- |",
+            "```",
+        ]
+    ),
+)
+
+
+@st.composite
+def findings(draw):
+    """A finding as `find` makes them: its status may be any, its numbers fit a level."""
+    numbers = sorted(draw(st.lists(st.floats(0, 1), min_size=3, max_size=3)))
+    bare = draw(st.booleans())
+    low, estimate, high = (None, numbers[1], None) if bare else numbers
+    status = draw(st.sampled_from(STATUSES))
+    return finding(
+        suite=draw(NAMES),
+        test=draw(NAMES),
+        status=status,
+        estimate=estimate,
+        low=low,
+        high=high,
+        threshold=draw(st.sampled_from([{"min": 0.85}, {"max": 0.05}, {"all": True}])),
+        needed=draw(st.one_of(st.none(), st.integers(1, 10**6))),
+        reason="" if status == "pass" else draw(NAMES),
+        worst=tuple(draw(st.lists(NAMES, max_size=5))),
+    )
+
+
+@st.composite
+def decisions(draw):
+    """A decision as `decide` makes them, of every kind."""
+    found = draw(st.lists(findings(), max_size=6, unique_by=lambda f: (f.suite, f.test)))
+    lost = draw(st.lists(st.tuples(NAMES, NAMES), max_size=1))
+    troubles = [
+        kind(draw(NAMES), where=draw(NAMES))
+        for kind in draw(
+            st.lists(st.sampled_from([InfrastructureError, IntegrityError, Undecided]), max_size=1)
+        )
+    ]
+    around = st.builds(Bypass, where=NAMES, what=NAMES)
+    if found:  # about a test that has a finding, too
+        f = draw(st.sampled_from(found))
+        around = st.one_of(around, st.just(Bypass(where=f"{f.suite} {f.test}", what="skipped")))
+    return decide(
+        expected=[(f.suite, f.test) for f in found] + lost,
+        findings=found,
+        bypasses=draw(st.lists(around, max_size=2)),
+        troubles=troubles,
+        model={"name": draw(NAMES), "digest": DIGEST},
+        plan=PLAN,
     )

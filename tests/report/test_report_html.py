@@ -1,15 +1,30 @@
 import re
+import subprocess
 import xml.etree.ElementTree as ET
+from html import unescape
 from html.parser import HTMLParser
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_decisions import DIGEST, PLAN, STATUSES, decision, finding, mixed
+from report_decisions import (
+    DIGEST,
+    PLAN,
+    STATUSES,
+    decision,
+    evidence,
+    finding,
+    mixed,
+    suite_evidence,
+)
 
+from evalgate import digest
 from evalgate.report.html import render_html
+from evalgate.report.json import json_text
+from evalgate.report.numbers import NONE
 from evalgate.report.plot import axis_of, interval_plot
+from evalgate.report.trend import Earlier, points_of
 from evalgate.report.words import plain
 
 GEOMETRY = {"x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height"}
@@ -22,6 +37,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
         self.open, self.tags, self.attributes, self.text = [], [], [], []
+        self.facts = []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -45,10 +61,24 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self.open and self.open[-1] != "style":
             self.text.append(data)
+        if self.open[-1:] == ["dt"]:
+            self.facts.append((data, ""))
+        elif "dd" in self.open and self.facts:
+            name, said = self.facts[-1]
+            self.facts[-1] = (name, said + data)
 
     @property
     def words(self):
         return " ".join("".join(self.text).split())
+
+
+def history():
+    """Two earlier decisions like `mixed`, with other numbers."""
+    older = [finding(estimate=0.8), finding(estimate=0.85)]
+    return [
+        Earlier(when=f"2001-01-0{i}T00:00:00Z", decision=decision(findings=(f,)))
+        for i, f in enumerate(older, 1)
+    ]
 
 
 def svgs(text):
@@ -111,13 +141,13 @@ def test_every_finding_has_its_numbers_rounded_outward():
         "Unscored": "0",
         "Needed": "–",
     }
-    assert rows[1]["Needed"] == "+210"
-    assert rows[2] | {"Units": ""} == rows[2] | {
+    assert rows[1] | {"Units": ""} == rows[1] | {
         "Threshold": "≤ 0.05",
         "Interval": "0.0632 to 0.1109",
         "Unscored": "3",
         "Units": "",
     }
+    assert rows[2]["Needed"] == "+210"
     assert rows[3]["Interval"] == "−0.0235 to 0.0212"
     assert rows[4]["Interval"] == "–"
     assert rows[4]["Threshold"] == "all"
@@ -142,18 +172,24 @@ def test_census_failures_name_the_items():
     assert "dr-0001, dr-0114, dr-0187" in Page(render_html(mixed())).words
 
 
-def test_provenance_holds_the_digests_and_the_given_facts():
-    page = Page(render_html(mixed(), facts=[("evalgate", "9.9.9"), ("decided at", "2001-02-03")]))
-    for text in (
-        DIGEST,
-        PLAN,
-        "alpha, one-sided 0.05",
-        "9.9.9",
-        "2001-02-03",
-        "method: Clopper-Pearson",
-    ):
-        assert text in page.words.replace("alpha, one-sided0.05", "alpha, one-sided 0.05")
-    assert "page made by" not in page.words
+def test_provenance_holds_the_digests_and_what_was_served():
+    page = Page(render_html(mixed(), evidence()))
+    facts = dict(page.facts)
+    assert facts["model digest"] == DIGEST
+    assert facts["plan digest"] == PLAN
+    assert facts["alpha, one-sided"] == "0.05"
+    assert facts["model served by"] == "llamacpp b1"
+    assert facts["model arguments"] == "--ctx-size 4096"
+    assert facts["baseline digest"] == "sha256:" + "1" * 64
+    assert facts["made by"] == "evalgate 9.9.9, Python 3.11.0"
+    assert facts["asked"] == "424 questions now, 1000 answers kept from before"
+    assert facts["gold set"] == "goldsets/claim_entities.jsonl, version 1.2.0"
+    assert facts["gold set digest"] == "sha256:" + "3" * 64
+    assert facts["prompt digest"] == "sha256:" + "4" * 64
+    assert facts["run key"] == "5" * 64
+    assert facts["baseline run key"] == "6" * 64
+    assert facts["sampling"] == "temperature 0, at most 256 tokens, seed 7, 1 stop strings"
+    assert facts["decided"] == "2001-02-03T04:05:06Z"
 
 
 def test_broken_integrity_shows_no_count_of_passes():
@@ -165,7 +201,8 @@ def test_broken_integrity_shows_no_count_of_passes():
 
 
 def test_nothing_is_loaded_from_anywhere_and_nothing_runs():
-    text = render_html(mixed(), facts=[("site", "http://example.invalid/x.js")])
+    noted = evidence(notes=("http://example.invalid/x.js",))
+    text = render_html(mixed(), noted, stem="x", earlier=history())
     page = Page(text)
     assert not {"script", "link", "img", "iframe", "object", "base", "form", "image", "use"} & set(
         page.tags
@@ -278,7 +315,7 @@ NASTY = st.one_of(
 
 
 @given(*[NASTY] * 12)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_no_string_can_become_markup(
     suite, test, method, reason, why, name, digest, plan, certificate, title, fact, value
 ):
@@ -293,7 +330,17 @@ def test_no_string_can_become_markup(
         certificate=certificate,
         integrity=(why,),
     )
-    text = render_html(d, title=title, facts=[(fact, value)])
+    text = render_html(
+        d,
+        evidence(
+            notes=(fact,),
+            files={fact: value},
+            suites=(suite_evidence(suite=value, gold=fact, run=value, key=value),),
+        ),
+        stem=fact,
+        title=title,
+        earlier=[Earlier(when=fact, decision=d)],
+    )
     text.encode("utf-8")
     page = Page(text)
     harmless = Page(
@@ -315,8 +362,21 @@ def test_no_string_can_become_markup(
                 plan=plan and "h",
                 certificate=certificate and "i",
             ),
+            evidence(
+                notes=(plain(fact) and "k",),
+                files={"k": value and "l"},
+                suites=(
+                    suite_evidence(
+                        suite="l",
+                        gold="k",
+                        run=plain(value) and "l",
+                        key=plain(value) and "l",
+                    ),
+                ),
+            ),
+            stem=fact and "k",
             title="j",
-            facts=[(fact and "k", value and "l")],
+            earlier=history(),
         )
     )
     assert set(page.tags) <= set(harmless.tags) | {"wbr"}
@@ -335,7 +395,7 @@ def test_no_string_can_become_markup(
     }
     known = {(n, v) for _, n, v in harmless.attributes if n in fixed}
     assert {(n, v) for _, n, v in page.attributes if n in fixed} <= known
-    for shown in (suite, test, why, name, fact and value):
+    for shown in (suite, test, why, name, fact, value):
         assert plain(shown) in page.words
     for picture in svgs(text):
         assert {e.tag for e in picture.iter()} <= {
@@ -355,18 +415,119 @@ def test_the_page_is_one_document_with_a_title():
     assert text.startswith("<!doctype html>")
     assert page.tags.count("h1") == page.tags.count("title") - len(svgs(text)) == 1
     assert "<title>rc2: closed · Check of March</title>" in text
-    assert page.tags.count("table") == 2
+    assert page.tags.count("table") == 3  # two suites, and the worst items of one
+
+
+def test_slices_and_differences_stand_apart_from_the_whole():
+    titles = re.findall(r'class="group"><th[^>]*>([^<]*)<', render_html(mixed(), evidence()))
+    assert titles == [
+        "Whole gold set",
+        "Parts of it: slices, classes, labels",
+        "Difference from the baseline rc1",
+    ]
+    assert 'class="group"' not in render_html(decision(findings=(finding(),)))
+
+
+def test_the_worst_items_are_listed_by_id():
+    page = Page(render_html(mixed()))
+    assert "ce-0007" in page.words
+    assert "ce-0031" in page.words
+    assert "Items to look at first" not in Page(render_html(decision(findings=(finding(),)))).words
+
+
+def test_answers_are_counted_by_what_became_of_them():
+    text = render_html(mixed(), evidence())
+    row = re.search(r'<th scope="row">claim_entities</th>(<td class="n">.*?)</tr>', text)
+    cells = re.findall(r">([^<]*)</td>", row[1])
+    assert cells == ["424", "212", "411", "0", "6", "4", "0", "3"]
+    assert text.count(f'<td class="n">{NONE}</td>') == 6  # of the other suite nobody knows
+
+
+def test_how_to_verify_is_a_list_that_sha256sum_reads(tmp_path):
+    files = {"gate.toml": "a\n", "goldsets/x y.jsonl": "b\n", "it's.md": "c"}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    kept = tmp_path / "reports/decisions/s.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json_text(mixed()))
+    digests = {name: digest.of_file(tmp_path / name) for name in files}
+    page = render_html(mixed(), evidence(files=digests), stem="s")
+    command = unescape(re.search(r"<code>(sha256sum.*?)</code>", page, re.DOTALL)[1])
+
+    def run():
+        return subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, check=False)
+
+    assert run().returncode == 0
+    kept.write_text(json_text(mixed()).replace("closed", "open"))
+    assert run().returncode == 1
+
+
+def test_every_picture_over_time_has_a_table_and_changes_of_the_threshold_are_said():
+    before = [
+        Earlier(
+            when=f"2001-01-0{i}T00:00:00Z",
+            decision=decision(
+                model={"name": f"m{i}", "digest": ""},
+                findings=(finding(estimate=x, low=x - 0.1, high=x + 0.05, threshold=bar),),
+            ),
+        )
+        for i, (x, bar) in enumerate(((0.7, {"min": 0.8}), (0.72, {"min": 0.85})), 1)
+    ]
+    text = render_html(decision(findings=(finding(),)), evidence(), earlier=before)
+    page = Page(text)
+    assert "The threshold changed from >= 0.80 to >= 0.85 (2001-01-02)." in page.words
+    assert "3 decisions from 2001-01-01 to 2001-02-03." in page.words
+    picture = svgs(text)[-1]
+    assert len(picture.findall("circle")) == len(picture.findall("line[@class='threshold']")) == 3
+    table = text[text.index("<details>") :]
+    assert [m in table for m in ("m1", "m2", "rc2")] == [True] * 3
+    assert table.index("rc2") < table.index("m2") < table.index("m1")  # the latest first
+    assert "Over time" not in Page(render_html(mixed(), evidence())).words
+
+
+def test_decisions_on_the_same_evidence_are_one_point():
+    same = decision(findings=(finding(),))
+    points = points_of(finding(), [Earlier(when=f"2001-01-0{i}", decision=same) for i in (1, 2, 3)])
+    assert [p.when for p in points] == ["2001-01-03"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            *[st.one_of(st.none(), st.floats(), st.floats(-1, 1))] * 3,
+            st.sampled_from([{"min": 0.85}, {"max": 0.05}, {"all": True}, {"min": -0.1}]),
+            st.sampled_from(STATUSES),
+        ),
+        min_size=2,
+        max_size=15,
+    )
+)
+@settings(deadline=None, max_examples=40)
+def test_no_numbers_lead_out_of_the_picture_over_time(rows):
+    before = [
+        Earlier(
+            when=f"2001-01-{i:02}T00:00:00Z",
+            decision=decision(
+                model={"name": str(i), "digest": str(i)},
+                findings=(finding(estimate=e, low=lo, high=h, threshold=bar, status=status),),
+            ),
+        )
+        for i, (e, lo, h, bar, status) in enumerate(rows, 1)
+    ]
+    text = render_html(before[-1].decision, evidence(decided="now"), earlier=before[:-1])
+    Page(text)
+    for e in svgs(text)[-1].iter():
+        for name, value in e.attrib.items():
+            if name in GEOMETRY:
+                assert -1 <= float(value) <= 321
 
 
 def test_pages_of_equal_decisions_are_equal():
-    assert render_html(mixed(), facts=[("evalgate", "1")]) == render_html(
-        mixed(), facts=[("evalgate", "1")]
-    )
+    assert render_html(mixed(), evidence()) == render_html(mixed(), evidence())
 
 
 def test_notes_on_the_evidence_stand_above_every_number():
-    page = Page(
-        render_html(decision(findings=(finding(),)), notes=["an endpoint: <nobody> verified it"])
-    )
+    page = Page(render_html(decision(findings=(finding(),)), evidence()))
     assert "an endpoint: <nobody> verified it" in page.words
     assert page.words.index("About this evidence") < page.words.index("Interval")

@@ -8,7 +8,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_decisions import STATUSES, decision, finding, mixed
+from report_decisions import STATUSES, decision, evidence, finding, mixed
 from rich.cells import cell_len
 
 from evalgate.report.numbers import high_text, low_text, value_text
@@ -161,6 +161,26 @@ def test_plan_and_report_close_and_the_last_line_is_left_to_the_caller():
     assert text.splitlines()[-2:] == ["plan    sha256:4be1c0ffee12", f"report  {path}"]
     assert "decision:" not in text
     assert "report " not in printed(decision())
+
+
+def test_suites_with_odd_answers_say_so_and_others_do_not():
+    lines = printed(mixed(), evidence=evidence()).splitlines()
+    said = [x for x in lines if "answers:" in x]
+    assert said == ["   answers: 411 ok, 6 refused, 4 truncated, 3 missing"]
+    assert "answers:" not in printed(mixed())
+
+
+def test_notes_close_what_is_printed():
+    assert printed(mixed(), evidence=evidence()).splitlines()[-2:] == [
+        "note    424 questions asked now",
+        "note    an endpoint: <nobody> verified it",
+    ]
+
+
+def test_worst_items_are_named_where_more_is_asked_for():
+    assert "claim_entities unparseable_rate: ce-0007, ce-0031" in printed(mixed(), verbose=True)
+    assert "ce-0007" not in printed(mixed())
+    assert "worst items" not in printed(decision(findings=(finding(),)), verbose=True)
 
 
 def test_no_colour_where_there_is_no_terminal(monkeypatch):

@@ -1,17 +1,19 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_decisions import decision, finding, mixed
+from report_decisions import decision, decisions, finding, mixed
 
 from evalgate.metrics import estimate as samples
 from evalgate.report.words import (
     METHODS,
     STATUS,
     VERDICT,
+    answered,
     by_suite,
     headline,
     is_difference,
     next_step,
+    other_reasons,
     plain,
     short_digest,
     short_method,
@@ -137,3 +139,24 @@ def test_the_next_step_differs_with_the_cause():
         )
     ]
     assert len(set(steps)) == len(steps)
+
+
+def test_answers_are_listed_with_what_is_good_first():
+    assert (
+        answered({"missing": 1, "timeout": 0, "ok": 5, "refused": 2})
+        == "5 ok, 2 refused, 1 missing"
+    )
+    assert answered({}) == ""
+
+
+def test_reasons_that_rows_tell_are_told_apart_from_others():
+    assert other_reasons(mixed()) == ["denial_reasons accuracy: its test was skipped"]
+
+
+@given(decisions())
+def test_every_reason_is_told_by_a_row_or_is_another(d):
+    """As many are another's as there are reasons beyond those of the findings, and they keep their order."""
+    others = other_reasons(d)
+    rest = iter(d.reasons)
+    assert all(reason in rest for reason in others)
+    assert len(others) >= len(d.reasons) - sum(f.status != "pass" for f in d.findings)

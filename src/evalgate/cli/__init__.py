@@ -23,7 +23,11 @@ _COMMANDS = {
         "models: import packaged weights, list what is defined",
     ),
     "plan": ("evalgate.cli.plan:plan", "is every threshold reachable, and with what power?"),
-    "run": ("evalgate.cli.run:run", "runs on disk: list them"),
+    "report": (
+        "evalgate.cli.report:report",
+        "a kept decision as a page, JUnit XML, Markdown or JSON",
+    ),
+    "run": ("evalgate.cli.run:run", "runs on disk: list, show and compare them"),
 }
 
 

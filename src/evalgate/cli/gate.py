@@ -31,8 +31,8 @@ def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> No
     MODEL is a name in evalgate.toml (default: [default] candidate) or the path of a .gguf file. Exit codes: 0 open,
     1 closed, 2 usage, 3 undecided, 4 infrastructure (retry is sensible, the run resumes), 5 integrity.
     """
-    del verbose
     from evalgate.gate.check import check as run_check
+    from evalgate.gate.evidence import now
     from evalgate.gate.record import record
     from evalgate.suite.project import load_header
 
@@ -40,8 +40,9 @@ def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> No
     project = load_header(root)
     name, _ = project.model(model)
     log = root / "reports" / "logs" / "check.log"
-    decision, notes = run_check(project, name, fresh=fresh, log=log)
-    page = record(decision, root, notes)
+    decision, evidence = run_check(project, name, fresh=fresh, log=log)
+    evidence = evidence or now()
+    page = record(decision, root, evidence)
     if as_json:
         import json
 
@@ -51,8 +52,6 @@ def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> No
     else:
         from evalgate.report.terminal import print_decision
 
-        print_decision(decision, file=sys.stdout, report=page)
-        for note in notes:
-            click.echo(f"note    {note}")
+        print_decision(decision, evidence, file=sys.stdout, report=page, verbose=verbose)
         click.echo(f"decision: {decision.decision} (exit {decision.exit})")
     raise click.exceptions.Exit(decision.exit)

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityError
-from evalgate.records import Decision, Record
+from evalgate.records import Decision, Evidence, Record
 
 if TYPE_CHECKING:
     from evalgate.suite import Project
@@ -43,13 +43,13 @@ _PR_SET_PDEATHSIG = 1
 class Outcome(Record, kw_only=True):
     """What the test process leaves behind: a decision or an error, with the nonce it was started with.
 
-    `baseline`: digest of the baseline's identity. `notes`: what a reader should know about the evidence.
+    `baseline`: digest of the baseline's identity. `evidence`: what the decision rests on.
     """
 
     nonce: str
     decision: Decision | None = None
     baseline: str | None = None
-    notes: tuple[str, ...] = ()
+    evidence: Evidence | None = None
     error: str | None = None
     exit: int
 
@@ -64,8 +64,8 @@ class CheckError(EvalgateError):
 
 def check(
     project: Project, model: str, *, fresh: bool = False, log: Path | None = None
-) -> tuple[Decision, tuple[str, ...]]:
-    """Asks, scores and decides about one model in a fresh process; returns the decision and notes on its evidence.
+) -> tuple[Decision, Evidence | None]:
+    """Asks, scores and decides about one model in a fresh process; returns the decision and what it rests on.
 
     Progress goes to stderr, pytest's output to `log`. What the process says is held against the project once more:
     plan, thresholds and findings must agree with the files as they stand. Raises CheckError where there is no decision
@@ -118,10 +118,11 @@ def check(
             raise CheckError("interrupted; the next start goes on from here", Exit.INTERRUPTED)
         where = f" See {log}." if log else ""
         why = f"the test process ended with status {status} and without a decision.{where}"
-        return _closed(project, model, why), ()
+        return _closed(project, model, why), None
     if outcome.decision is None:
         raise CheckError(outcome.error or "", outcome.exit)
-    return _held_against(outcome, outcome.decision, status, model=model, root=root), outcome.notes
+    decision = _held_against(outcome, outcome.decision, status, model=model, root=root)
+    return decision, outcome.evidence
 
 
 def _run(
@@ -136,8 +137,12 @@ def _run(
 
     libc = CDLL(None)
 
-    def die_with_parent() -> None:
-        """A `kill -9` of the gate must not leave a process behind that holds the run's lock."""
+    def before_exec() -> None:
+        """A `kill -9` of the gate must not leave a process behind that holds the run's lock.
+
+        Whoever starts the gate in the background of a script starts it deaf to SIGINT; the child must hear it from here.
+        """
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     with _output(log) as output:
@@ -148,7 +153,7 @@ def _run(
             stdin=subprocess.DEVNULL,
             stdout=output,
             pass_fds=(reading,),
-            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (one thread, one libc call)
+            preexec_fn=before_exec if sys.platform == "linux" else None,  # noqa: PLW1509 (one thread, one libc call)
         )
         before = signal.signal(signal.SIGTERM, _as_interrupt)  # how CI cancels a job
         try:

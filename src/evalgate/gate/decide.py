@@ -68,6 +68,8 @@ def find(
         alpha=alpha,
         needed=needed,
         reason=reason,
+        worst=estimate.worst,
+        answers=estimate.answers,
     )
 
 

@@ -24,25 +24,28 @@ def plan_digest(project: Project, spec: ModelSpec, baseline: str | None) -> str:
     `baseline` is the digest of the baseline's identity. Litter (hidden files, caches, editors' backups) is left out:
     nothing of it is imported, and bytecode caches of suites are removed before they are.
     """
-    root = project.root
-    files = [p for folder in ("suites", "rubrics") for p in (root / folder).rglob("*")]
-    files += [root / "conftest.py"]
-    code = {
-        name: digest.of_file(p)
-        for p in sorted(files)
-        if p.is_file() and not _litter(name := p.relative_to(root).as_posix())
-    }
     return digest.of_value(
         {
             "evalgate": version(),
             "gate": project.gate.digest,
-            "files": code,
+            "files": code_digests(project.root),
             "gold": {name: s.gold.digest for name, s in project.suites.items()},
             "suites": {name: s.suite.digest for name, s in project.suites.items()},
             "server": {"kind": spec.server, "args": list(spec.args)},
             "baseline": baseline,
         }
     )
+
+
+def code_digests(root: Path) -> dict[str, str]:
+    """The digest of every file of suites/ and rubrics/ and of conftest.py, by its path below `root`; litter left out."""
+    files = [p for folder in ("suites", "rubrics") for p in (root / folder).rglob("*")]
+    files += [root / "conftest.py"]
+    return {
+        name: digest.of_file(p)
+        for p in sorted(files)
+        if p.is_file() and not _litter(name := p.relative_to(root).as_posix())
+    }
 
 
 def _litter(name: str) -> bool:

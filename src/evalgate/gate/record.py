@@ -1,49 +1,276 @@
-"""Keeping a decision: its JSON and its page, side by side under reports/decisions/."""
+"""Keeping decisions: `<time>-<model>` .json, .evidence.json, .html, .xml and .md side by side in reports/decisions/.
+
+The .json is the decision (schema evalgate.decision/1), the .evidence.json what it rests on; the others are rendered from
+the two and can be again. A checksum over both tells an edit by accident or by hand; it is no signature.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import time
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, get_args
 
-from evalgate.errors import InfrastructureError
-from evalgate.gate.plan import version
-from evalgate.records import Decision
+import msgspec
+
+from evalgate import digest
+from evalgate.errors import InfrastructureError, IntegrityError, UsageError
+from evalgate.gate.evidence import now
+from evalgate.records import Decision, Evidence, Finding, Record, Status
 from evalgate.report.html import render_html
-from evalgate.report.json import to_json
+from evalgate.report.json import SCHEMA, json_text
+from evalgate.report.junit import render_junit
+from evalgate.report.markdown import render_markdown
+from evalgate.report.trend import Earlier
+
+Format = Literal["html", "junit", "md", "json"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_EVIDENCE = ".evidence.json"
+_SUFFIXES = (_EVIDENCE, ".json", ".html", ".xml", ".md")
+_EARLIER = 30  # decisions that a page looks back on
+_CODES = {"open": (0,), "closed": (1, 5), "undecided": (3, 4)}
 
 
-def record(decision: Decision, root: Path, notes: Sequence[str] = ()) -> Path:
-    """Writes `<time>-<model>.json` and `.html`, readable by their owner only; returns the page's path.
+class _Claim(Record, kw_only=True):
+    """What a finding knows beyond the fixed schema of the decision."""
 
-    Raises InfrastructureError if they cannot be written: a decision that leaves no trace is not one.
+    suite: str
+    test: str
+    reason: str
+    worst: tuple[str, ...]
+    answers: dict[Status, int]
+
+
+class _Stored(Record, kw_only=True):
+    """The .evidence.json. `decision`: digest of the .json's bytes. `sum`: digest of the rest of this object."""
+
+    schema: Literal["evalgate.evidence/1"] = "evalgate.evidence/1"
+    sum: str = ""
+    decision: str
+    evidence: Evidence
+    claims: tuple[_Claim, ...]
+
+    @property
+    def own_sum(self) -> str:
+        """What `sum` has to be."""
+        return digest.of_value(msgspec.structs.replace(self, sum=""))
+
+
+class Recorded(Record, kw_only=True):
+    """A decision as it was kept. `stem` is the name its files share; `evidence` is None for one that was kept without."""
+
+    stem: str
+    decision: Decision
+    evidence: Evidence | None
+
+
+def record(decision: Decision, root: Path, evidence: Evidence | None = None) -> Path:
+    """Writes the decision in every format, readable by its owner only; returns the page's path.
+
+    Raises InfrastructureError (EG501) if that fails: a decision that leaves no trace is not one.
     """
-    folder = root / "reports" / "decisions"
-    stamp = time.strftime("%Y%m%dT%H%M%S")
-    name = "".join(
-        c if c.isalnum() or c in "-_." else "_" for c in decision.model.get("name", "model")
-    )
-    facts = [("evalgate", version()), ("decided at", time.strftime("%Y-%m-%d %H:%M:%S %z"))]
-    page = (
-        folder / f"{stamp}-{name or 'model'}-{secrets.token_hex(3)}.html"
-    )  # two in a second stay two
+    evidence = evidence or now()
+    folder = _folder(root)
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    name = _safe(decision.model.get("name", ""))
+    stem = f"{stamp}-{name}-{secrets.token_hex(3)}"  # two in a second stay two
+    kept = Recorded(stem=stem, decision=decision, evidence=evidence)
+    text = render(kept, root, "json")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(page.with_suffix(".json"), json.dumps(to_json(decision), indent=1) + "\n")
-        _write(page, render_html(decision, facts=facts, notes=notes))
+        write(folder / f"{stem}{_EVIDENCE}", _seal(kept, text))
+        write(folder / f"{stem}.json", text)
+        write(folder / f"{stem}.xml", render(kept, root, "junit"))
+        write(folder / f"{stem}.md", render(kept, root, "md"))
+        write(folder / f"{stem}.html", render(kept, root, "html"))
     except OSError as e:
         raise InfrastructureError(
             f"found {e.strerror or e}, expected to be able to write the report. Free some space or mend the permissions.",
             where=str(folder),
             code="EG501",
         ) from None
-    return page
+    return folder / f"{stem}.html"
 
 
-def _write(path: Path, text: str) -> None:
+def render(kept: Recorded, root: Path, format_: Format) -> str:
+    """A kept decision as a page, JUnit XML, Markdown or JSON. Equal input gives equal text."""
+    if format_ == "json":
+        return json_text(kept.decision)
+    if format_ == "junit":
+        return render_junit(kept.decision, kept.evidence)
+    if format_ == "md":
+        return render_markdown(kept.decision, kept.evidence)
+    return render_html(
+        kept.decision, kept.evidence, stem=kept.stem, earlier=_earlier(root, kept.stem)
+    )
+
+
+def _seal(kept: Recorded, text: str) -> str:
+    assert kept.evidence is not None
+    claims = tuple(
+        _Claim(suite=f.suite, test=f.test, reason=f.reason, worst=f.worst, answers=f.answers)
+        for f in kept.decision.findings
+    )
+    stored = _Stored(decision=digest.of_bytes(text.encode()), evidence=kept.evidence, claims=claims)
+    sealed = msgspec.structs.replace(stored, sum=stored.own_sum)
+    return msgspec.json.format(msgspec.json.encode(sealed), indent=1).decode() + "\n"
+
+
+def find(root: Path, name: str | None) -> Path:
+    """The .json of the decision meant by `name`: a path, a stem, the beginning of one, or a model (then its latest).
+
+    None means the latest of all. Raises UsageError: none kept (EG510), none or several meant (EG511).
+    """
+    if name is not None and name.endswith(_SUFFIXES) and Path(name).is_file():
+        return Path(name).with_name(f"{_stem(Path(name).name)}.json")
+    paths = _kept(root)
+    if not paths:
+        raise UsageError(
+            "found no decision, expected one to render. Run 'evalgate gate check' first.",
+            where=str(_folder(root).relative_to(root)),
+            code="EG510",
+        )
+    if name is None:
+        return paths[-1]
+    stem = _stem(name)
+    meant = (
+        [p for p in paths if p.stem == stem]
+        or [p for p in paths if _model(p) == _safe(name)][-1:]
+        or [p for p in paths if p.stem.startswith(stem)]
+    )
+    if len(meant) == 1:
+        return meant[0]
+    known = sorted({_model(p) for p in paths})
+    found = f"{len(meant)} decisions" if meant else "no decision"
+    raise UsageError(
+        f"found {found} under {name!r}, expected one. Name a file of reports/decisions/, more of its name, or a model "
+        f"({', '.join(known[:5])}).",
+        code="EG511",
+    )
+
+
+def _safe(model: str) -> str:
+    """A model's name as it stands in file names."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in model) or "model"
+
+
+def _stem(name: str) -> str:
+    suffix = next((s for s in _SUFFIXES if name.endswith(s)), "")
+    return name.removesuffix(suffix)
+
+
+def _model(path: Path) -> str:
+    """The model's name in a file's name: between the time and the random digits."""
+    return path.stem.partition("-")[2].rpartition("-")[0]
+
+
+def _folder(root: Path) -> Path:
+    return root / "reports" / "decisions"
+
+
+def _kept(root: Path) -> list[Path]:
+    """The .json files of all decisions, oldest first: their names begin with the time (UTC)."""
+    found = _folder(root).glob("*.json")
+    return sorted(
+        (p for p in found if not p.name.endswith(_EVIDENCE) and not p.name.startswith(".")),
+        key=lambda p: p.name,
+    )
+
+
+def read(path: Path) -> Recorded:
+    """The decision kept in the .json at `path`, with its evidence if there is any beside it.
+
+    Raises IntegrityError: a file that cannot be read (EG512) or is not what was written (EG513).
+    """
+    beside = path.with_name(f"{path.stem}{_EVIDENCE}")
+    try:
+        text = path.read_bytes()
+        decision = _decode(text)
+        stored = msgspec.json.decode(beside.read_bytes(), type=_Stored) if beside.exists() else None
+    except (OSError, ValueError) as e:  # msgspec's errors are ValueErrors; they name keys and types
+        kind = e.strerror if isinstance(e, OSError) else e
+        raise IntegrityError(
+            f"found a file that cannot be read ({kind}), expected a decision as it was kept. Restore it, or decide again.",
+            where=str(path),
+            code="EG512",
+        ) from None
+    edited = _contradicts_itself(decision)
+    if stored is not None:
+        edited |= stored.sum != stored.own_sum or stored.decision != digest.of_bytes(text)
+    if edited:
+        raise IntegrityError(
+            "found another content than was kept, expected the decision and its evidence as they were written. "
+            "Find out who edited them, then decide again.",
+            where=str(path),
+            code="EG513",
+        )
+    if stored is None:
+        return Recorded(stem=path.stem, decision=decision, evidence=None)
+    return Recorded(
+        stem=path.stem, decision=_with_claims(decision, stored.claims), evidence=stored.evidence
+    )
+
+
+def _decode(text: bytes) -> Decision:
+    """A decision in the form of `to_json`. Raises ValueError."""
+    value = msgspec.json.decode(text, type=dict)
+    if value.pop("schema", None) != SCHEMA:
+        raise ValueError(f"no object of the schema {SCHEMA}")
+    return msgspec.convert(value, Decision)
+
+
+def _contradicts_itself(decision: Decision) -> bool:
+    """Whether no decision could have come out like this, so that no page says open above a finding that is not."""
+    open_ = decision.decision == "open"
+    clean = not decision.reasons and all(f.status == "pass" for f in decision.findings)
+    return decision.exit not in _CODES[decision.decision] or open_ != clean
+
+
+def _with_claims(decision: Decision, claims: tuple[_Claim, ...]) -> Decision:
+    known = {(c.suite, c.test): c for c in claims}
+
+    def whole(f: Finding) -> Finding:
+        claim = known.get((f.suite, f.test))
+        if claim is None:
+            return f
+        return msgspec.structs.replace(
+            f, reason=claim.reason, worst=claim.worst, answers=claim.answers
+        )
+
+    return msgspec.structs.replace(decision, findings=tuple(map(whole, decision.findings)))
+
+
+def _earlier(root: Path, stem: str) -> list[Earlier]:
+    """The decisions kept before `stem`, oldest first; those that cannot be read, or were edited, tell nothing."""
+    found = []
+    for path in [p for p in _kept(root) if p.stem < stem][-_EARLIER:]:
+        try:
+            kept = read(path)
+        except IntegrityError:
+            continue
+        found.append(
+            Earlier(
+                when=kept.evidence.decided if kept.evidence else _time(path.stem),
+                decision=kept.decision,
+            )
+        )
+    return found
+
+
+def _time(stem: str) -> str:
+    """20261123T113638-... as 2026-11-23T11:36:38Z; what is no time stays as it is."""
+    text = stem.partition("-")[0]
+    try:
+        moment = time.strptime(text, "%Y%m%dT%H%M%S")
+    except ValueError:
+        return text
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
+
+
+def write(path: Path, text: str) -> None:
+    """Writes `text` to `path` as a whole or not at all, readable by its owner only. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(
         os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"

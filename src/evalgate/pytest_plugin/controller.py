@@ -17,6 +17,7 @@ from evalgate import errors
 from evalgate.errors import EvalgateError, Exit, IntegrityError, UsageError
 from evalgate.gate.check import Outcome
 from evalgate.gate.decide import Bypass, decide
+from evalgate.gate.evidence import gather, now
 from evalgate.gate.plan import plan_digest
 from evalgate.gate.two_way import two_way_check
 from evalgate.pytest_plugin.fixtures import (
@@ -30,7 +31,7 @@ from evalgate.pytest_plugin.fixtures import (
     sit_down,
 )
 from evalgate.pytest_plugin.guard import Guard
-from evalgate.records import Decision, Finding
+from evalgate.records import Decision, Evidence, Finding
 from evalgate.suite import Project, ask_model, identify_model, load_project
 from evalgate.suite.progress import Progress
 from evalgate.suite.project import load_again
@@ -300,17 +301,18 @@ class Controller:
                 Exit.INTERNAL,
             )
         decision = self._decision([error] if error is not None else [])
+        evidence = self._evidence(decision)
         outcome = Outcome(
             nonce=self.guard.nonce or "",
             decision=decision,
             baseline=self.brief.baseline.digest if self.brief and self.brief.baseline else None,
-            notes=self._notes(),
+            evidence=evidence,
             exit=decision.exit,
         )
         try:
             told = self._to_gate(outcome)
             if not told:
-                self._show(decision)
+                self._show(decision, evidence)
         except EvalgateError as e:  # a decision that leaves no trace is not one
             return self._without_decision(str(e), e.exit)
         if decision.exit == Exit.OPEN and status != Exit.OPEN and not told:
@@ -321,34 +323,23 @@ class Controller:
         self._last_words(f"decision: {decision.decision} (exit {code})")
         return code
 
-    def _notes(self) -> tuple[str, ...]:
-        """What a reader of the decision should know about its evidence."""
-        if self.brief is None:
-            return ()
-        assert self.project is not None
-        sides = 1 + (self.brief.baseline_runs not in ({}, self.brief.runs))
-        kept = sides * sum(len(s.gold) for s in self.project.suites.values()) - self.asked
-        notes = [f"{self.asked} questions asked now"]
-        if kept:
-            notes[0] += f", {kept} answers kept from earlier runs (--fresh asks all again)"
-        models = (self.brief.candidate, self.brief.baseline)
-        notes += [
-            f"{identity.name} is an endpoint: nobody verified which model answered there; its digest is of url, name and family"
-            for identity in models
-            if identity is not None and not identity.verified
-        ]
-        if (
-            self.brief.baseline is not None
-            and self.brief.baseline.digest == self.brief.candidate.digest
-        ):
-            notes.append("candidate and baseline are the same model: the comparison says nothing")
-        for name, loaded in self.project.suites.items():
-            if loaded.card is not None:
-                kind = "synthetic" if loaded.card.synthetic else "not generated"
-                notes.append(
-                    f"gold set {name}: {kind}, {loaded.card.split}; reviewed: {loaded.card.reviewed}"
-                )
-        return tuple(notes)
+    def _evidence(self, decision: Decision) -> Evidence:
+        """What the decision rests on; the bare minimum where nothing was asked, or files of it are gone."""
+        if self.brief is None or self.project is None:
+            return now()
+        brief = self.brief
+        try:
+            return gather(
+                self.project,
+                decision,
+                candidate=brief.candidate,
+                runs=brief.runs,
+                baseline=brief.baseline,
+                baseline_runs=brief.baseline_runs,
+                asked=self.asked,
+            )
+        except OSError:
+            return now()
 
     def _decision(self, troubles: list[EvalgateError]) -> Decision:
         bars = self.project.gate.suites if self.project else {}
@@ -419,7 +410,7 @@ class Controller:
         self._last_words(f"no decision (exit {int(code)})")
         return int(code)
 
-    def _show(self, decision: Decision) -> None:
+    def _show(self, decision: Decision, evidence: Evidence) -> None:
         from evalgate.gate.record import record
         from evalgate.report.terminal import print_decision
 
@@ -427,11 +418,9 @@ class Controller:
         if reporter is not None:
             reporter.ensure_newline()
             reporter.flush()
-        page = record(decision, self.root, self._notes())
-        print_decision(decision, file=sys.stdout, report=page)
-        for note in self._notes():
-            sys.stdout.write(f"note    {note}\n")
-        sys.stdout.flush()
+        page = record(decision, self.root, evidence)
+        verbose = self.config.option.verbose > 0
+        print_decision(decision, evidence, file=sys.stdout, report=page, verbose=verbose)
 
     def _last_words(self, line: str) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")

@@ -10,18 +10,20 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cache
-from html import escape
-from importlib import metadata, resources
+from importlib import resources
 
-from evalgate.records import Decision, Finding, FindingStatus
-from evalgate.report.numbers import NONE, exact_text, high_text, low_text, present, value_text
+from evalgate.records import Decision, Evidence, Finding, FindingStatus
+from evalgate.report.markup import code, name, number, section, small_table, text
+from evalgate.report.numbers import NONE, high_text, low_text, present, value_text
 from evalgate.report.plot import interval_plot
+from evalgate.report.provenance import alphas, answers, how_to_verify, provenance
+from evalgate.report.trend import Earlier, Point, changes, points_of, trend_plot, trend_table
 from evalgate.report.words import (
-    METHODS,
     STATUS,
     VERDICT,
     by_suite,
     headline,
+    is_difference,
     next_step,
     plain,
     short_digest,
@@ -59,29 +61,30 @@ _HELP: tuple[tuple[FindingStatus, str], ...] = (
 
 def render_html(
     decision: Decision,
+    evidence: Evidence | None = None,
     *,
+    stem: str = "",
+    earlier: Sequence[Earlier] = (),
     title: str = "Release decision",
-    facts: Sequence[tuple[str, str]] = (),
-    notes: Sequence[str] = (),
 ) -> str:
-    """The page for `decision`. `facts` are further (name, value) rows of its provenance.
+    """The page for `decision`, kept under the name `stem`. `earlier`: the decisions before it, oldest first.
 
-    `notes` are what a reader must know about the evidence; they stand above every number.
-
-    Complete HTML5 text, to be written as UTF-8. Any string of the decision is shown as text, whatever it holds; missing
-    numbers, NaN and infinities are shown as a dash.
+    Complete HTML5 text, to be written as UTF-8. Any string is shown as text, whatever it holds; missing numbers, NaN and
+    infinities are shown as a dash. Notes of the evidence stand above every number.
     """
     style = _style()
     verdict = decision.decision
     name = decision.model.get("name", "")
     body = [
         _header(decision, title),
-        _notes(notes),
-        _reasons(decision),
-        *_suites(decision.findings),
+        section("evidence", "About this evidence", _notes(evidence)),
+        section("why", "Reasons", _reasons(decision)),
+        *_suites(decision, evidence),
+        answers(evidence),
+        _over_time(decision, evidence, earlier),
         _how_to_read(decision.findings),
-        _provenance(decision, facts),
-        "<footer>This page holds ids and numbers only, no clinical text, and loads nothing from anywhere.</footer>",
+        provenance(decision, evidence),
+        how_to_verify(decision, evidence, stem),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -89,11 +92,12 @@ def render_html(
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{_text(f'{name}: {verdict}')} · {_text(title)}</title>\n"
+        f"<title>{text(f'{name}: {verdict}')} · {text(title)}</title>\n"
         f"<style>{style}</style>\n</head>\n"
         f'<body class="{verdict}">\n<main>\n'
         + "\n".join(filter(None, body))
-        + "\n</main>\n</body>\n</html>\n"
+        + "\n</main>\n<footer>This page holds ids and numbers only, no clinical text, and loads nothing from anywhere.</footer>\n"
+        "</body>\n</html>\n"
     )
 
 
@@ -108,15 +112,6 @@ def _policy(style: str) -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 
-def _text(value: object) -> str:
-    return escape(plain(value))
-
-
-def _number(text: str) -> str:
-    """A ready number with the sign that people read."""
-    return escape(text.replace("-", "−"))
-
-
 def _header(decision: Decision, title: str) -> str:
     mark = VERDICT[decision.decision]
     digest = short_digest(decision.model.get("digest", ""))
@@ -126,31 +121,28 @@ def _header(decision: Decision, title: str) -> str:
         if not decision.integrity  # a count of passes means nothing where the evidence was changed
     )
     return (
-        f'<header>\n<p class="kicker">{_text(title)}</p>\n'
-        f'<p class="model">{_text(decision.model.get("name", ""))}'
-        + (f" <code>{_text(digest)}</code>" if digest else "")
+        f'<header>\n<p class="kicker">{text(title)}</p>\n'
+        f'<p class="model">{text(decision.model.get("name", ""))}'
+        + (f" <code>{text(digest)}</code>" if digest else "")
         + "</p>\n"
         f'<div class="verdict">\n<h1><span aria-hidden="true">{mark.symbol}</span> {decision.decision}</h1>\n'
-        f'<p class="lead"><strong>{mark.meaning}</strong> {_text(headline(decision))}</p>\n'
-        f"<p>{_text(next_step(decision))}</p>\n"
+        f'<p class="lead"><strong>{mark.meaning}</strong> {text(headline(decision))}</p>\n'
+        f"<p>{text(next_step(decision))}</p>\n"
         + (f'<ul class="tally">{counts}</ul>\n' if counts else "")
         + "</div>\n</header>"
     )
 
 
-def _notes(notes: Sequence[str]) -> str:
-    if not notes:
-        return ""
-    items = "\n".join(f"<li>{_text(note)}</li>" for note in notes)
-    return f'<section aria-labelledby="evidence">\n<h2 id="evidence">About this evidence</h2>\n<ul class="notes">\n{items}\n</ul>\n</section>'
+def _notes(evidence: Evidence | None) -> str:
+    notes = evidence.notes if evidence else ()
+    items = "\n".join(f"<li>{text(note)}</li>" for note in notes)
+    return f'<ul class="notes">\n{items}\n</ul>' if items else ""
 
 
 def _reasons(decision: Decision) -> str:
-    if not decision.reasons:
-        return ""
     rows = {f"{plain(f.suite)} {plain(f.test)}: ": key for key, f in _keyed(decision.findings)}
     items = "\n".join(f"<li>{_reason(reason, rows)}</li>" for reason in decision.reasons)
-    return f'<section aria-labelledby="why">\n<h2 id="why">Reasons</h2>\n<ol class="reasons">\n{items}\n</ol>\n</section>'
+    return f'<ol class="reasons">\n{items}\n</ol>' if items else ""
 
 
 def _reason(reason: str, rows: dict[str, str]) -> str:
@@ -158,8 +150,8 @@ def _reason(reason: str, rows: dict[str, str]) -> str:
     line = plain(reason)
     head = max((p for p in rows if line.startswith(p)), key=len, default="")
     if not head:
-        return _text(line)
-    return f'<a href="#{rows[head]}">{_text(head[:-2])}</a>: {_text(line[len(head) :])}'
+        return text(line)
+    return f'<a href="#{rows[head]}">{text(head[:-2])}</a>: {text(line[len(head) :])}'
 
 
 def _keyed(findings: Iterable[Finding]) -> Iterable[tuple[str, Finding]]:
@@ -167,32 +159,64 @@ def _keyed(findings: Iterable[Finding]) -> Iterable[tuple[str, Finding]]:
     return ((f"f{i}", f) for i, f in enumerate(findings, start=1))
 
 
-def _suites(findings: Sequence[Finding]) -> Iterable[str]:
-    keys = {id(f): key for key, f in _keyed(findings)}
+def _suites(decision: Decision, evidence: Evidence | None) -> Iterable[str]:
+    """A section for each suite: its claims in groups of a kind, then the items to look at first."""
+    keys = {id(f): key for key, f in _keyed(decision.findings)}
     head = "".join(
-        f'<th scope="col" role="columnheader" class="c{i}{" n" if number else ""}">{title}</th>'
-        for i, (title, number) in enumerate(_COLUMNS, start=1)
+        f'<th scope="col" role="columnheader" class="c{i}{" n" if number_ else ""}">{title}</th>'
+        for i, (title, number_) in enumerate(_COLUMNS, start=1)
     )
-    for i, (suite, group) in enumerate(by_suite(findings).items(), start=1):
-        rows = "\n".join(_row(f, keys[id(f)]) for f in group)
-        yield (
-            f'<section class="suite" aria-labelledby="s{i}">\n<h2 id="s{i}">{_text(suite)}</h2>\n'
-            f'<table role="table" aria-labelledby="s{i}">\n'
-            f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>\n'
-            f'<tbody role="rowgroup">\n{rows}\n</tbody>\n</table>\n</section>'
+    for i, (suite, findings) in enumerate(by_suite(decision.findings).items(), start=1):
+        groups = _groups(findings, evidence)
+        bodies = "\n".join(
+            f'<tbody role="rowgroup">\n{_group_row(title) if len(groups) > 1 else ""}'
+            + "\n".join(_row(f, keys[id(f)]) for f in group)
+            + "\n</tbody>"
+            for title, group in groups.items()
         )
+        worst = [(name(f.test), " ".join(map(code, f.worst))) for f in findings if f.worst]
+        yield section(
+            f"s{i}",
+            suite,
+            f'<table class="claims" role="table" aria-labelledby="s{i}">\n'
+            f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>\n{bodies}\n</table>',
+            small_table("Items to look at first, worst first", ("test", "items"), worst),
+            kind="suite",
+        )
+
+
+def _groups(findings: Sequence[Finding], evidence: Evidence | None) -> dict[str, list[Finding]]:
+    """Claims about the whole, about parts, and comparisons apart: a difference read as a level would mislead."""
+    baseline = evidence.baseline if evidence else None
+    against = f"Difference from the baseline{f' {baseline.name}' if baseline else ''}"
+    groups: dict[str, list[Finding]] = {
+        "Whole gold set": [],
+        "Parts of it: slices, classes, labels": [],
+        against: [],
+    }
+    whole, parts, compared = groups.values()
+    for f in findings:
+        (compared if is_difference(f) else parts if "[" in f.test else whole).append(f)
+    return {title: group for title, group in groups.items() if group}
+
+
+def _group_row(title: str) -> str:
+    return (
+        f'<tr role="row" class="group"><th scope="rowgroup" role="rowheader" colspan="{len(_COLUMNS)}">'
+        f"{text(title)}</th></tr>\n"
+    )
 
 
 def _row(f: Finding, key: str) -> str:
     bare = present(f.low) is None and present(f.high) is None
-    note = f'<span class="note">{_text(f.reason)}</span>' if f.reason and bare else ""
+    note = f'<span class="note">{text(f.reason)}</span>' if f.reason and bare else ""
     interval = NONE if bare else f"{low_text(f.low)} to {high_text(f.high)}"
     threshold = threshold_text(f.threshold).replace(">=", "≥").replace("<=", "≤")
     cells = [
         f'<td role="cell" class="status"><span class="badge s-{f.status}">{STATUS[f.status].symbol} {f.status}</span></td>',
         f'<td role="cell" class="picture">{interval_plot(f, key=key)}</td>',
         *(
-            f'<td role="cell" class="n" data-label="{label}">{_number(text)}</td>'
+            f'<td role="cell" class="n" data-label="{label}">{number(text)}</td>'
             for (label, _), text in zip(
                 _COLUMNS[3:],
                 (
@@ -208,17 +232,15 @@ def _row(f: Finding, key: str) -> str:
             )
         ),
     ]
-    name = _text(f.test).replace("_", "_<wbr>").replace("[", "<wbr>[")
     return (
-        f'<tr role="row" id="{key}"><th scope="row" role="rowheader">{name}'
-        f'<span class="method">{_text(short_method(f.method))}</span>{note}</th>{"".join(cells)}</tr>'
+        f'<tr role="row" id="{key}"><th scope="row" role="rowheader">{name(f.test)}'
+        f'<span class="method">{text(short_method(f.method))}</span>{note}</th>{"".join(cells)}</tr>'
     )
 
 
 def _how_to_read(findings: Sequence[Finding]) -> str:
     if not findings:
         return ""
-    alphas = _alphas(findings)
     rows = "".join(
         f'<dt class="s-{status}">{STATUS[status].symbol} {status}</dt><dd>{text}</dd>'
         for status, text in _HELP
@@ -228,7 +250,7 @@ def _how_to_read(findings: Sequence[Finding]) -> str:
         "<p>Each row is one test of the model's answers. Its threshold is the one of gate.toml at the time of the check. "
         "The <b>dot</b> is what was measured on the cases of the gold set. The <b>bar</b> is the range of true values that these "
         "cases are compatible with; it speaks for the cases that the gold set's card says were sampled, and for no others. Each "
-        f"end errs with a probability of {_text(alphas)} at most: proven for Clopper-Pearson, conjectured or shown by "
+        f"end errs with a probability of {alphas(findings)} at most: proven for Clopper-Pearson, conjectured or shown by "
         "simulation for the other methods. The <b>shaded side</b> of the upright line is where the value has to be. "
         "A threshold is met only if the whole bar is there; a good dot alone decides nothing.</p>\n"
         f"<dl>{rows}</dl>\n"
@@ -243,36 +265,28 @@ def _how_to_read(findings: Sequence[Finding]) -> str:
     )
 
 
-def _alphas(findings: Iterable[Finding]) -> str:
-    return ", ".join(dict.fromkeys(exact_text(f.alpha) for f in findings))
-
-
-def _provenance(decision: Decision, facts: Sequence[tuple[str, str]]) -> str:
-    methods = dict.fromkeys(f.method for f in decision.findings)
-    rows: list[tuple[str, str]] = [
-        ("model", decision.model.get("name", "")),
-        ("model digest", decision.model.get("digest", "") or "none: the model was not examined"),
-        ("plan digest", decision.plan or "none: no plan was made"),
-        ("exit code", str(decision.exit)),
-        ("attempt", "" if decision.attempt is None else str(decision.attempt)),
-        ("certificate", decision.certificate or "none: this decision is not signed"),
-        ("alpha, one-sided", _alphas(decision.findings)),
-        *((f"method: {m}", METHODS[m].note if m in METHODS else NONE) for m in methods),
-        *((name, value) for name, value in facts),
-    ]
-    if not any(name == "evalgate" for name, _ in facts):
-        rows.append(("page made by evalgate", _version()))
-    listed = "\n".join(
-        f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in rows if value
-    )
-    return (
-        '<section class="provenance" aria-labelledby="from">\n<h2 id="from">Provenance</h2>\n'
-        f"<dl>\n{listed}\n</dl>\n</section>"
-    )
-
-
-def _version() -> str:
-    try:
-        return metadata.version("evalgate-release")
-    except metadata.PackageNotFoundError:  # run from a source tree
+def _over_time(decision: Decision, evidence: Evidence | None, earlier: Sequence[Earlier]) -> str:
+    """One picture for each threshold that was decided about before."""
+    if not earlier:
         return ""
+    decisions = [*earlier, Earlier(when=evidence.decided if evidence else "now", decision=decision)]
+    told = ((key, f, points_of(f, decisions)) for key, f in _keyed(decision.findings))
+    cards = "\n".join(_card(key, f, points) for key, f, points in told if len(points) > 1)
+    if not cards:
+        return ""
+    return section(
+        "time",
+        "Over time",
+        "<p>Earlier decisions of this project under the same row of gate.toml, whichever model they were about. Decisions on "
+        "the same evidence are shown once. Upright lines are intervals; the level line is the threshold of that day.</p>",
+        f'<ul class="cards">\n{cards}\n</ul>',
+    )
+
+
+def _card(key: str, f: Finding, points: Sequence[Point]) -> str:
+    said = "".join(f"<p>{text(sentence)}</p>" for sentence in changes(points))
+    table = trend_table(points, f"{f.suite} {f.test}, {len(points)} decisions")
+    return (
+        f"<li><h3>{text(f.suite)} {name(f.test)}</h3>{trend_plot(points, key=f't{key}')}{said}"
+        f"<details><summary>As a table</summary>{table}</details></li>"
+    )

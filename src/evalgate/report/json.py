@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from evalgate.records import Decision, Finding
@@ -31,6 +32,11 @@ def to_json(decision: Decision) -> dict[str, Any]:
     if decision.integrity:
         value["integrity"] = list(decision.integrity)
     return value
+
+
+def json_text(decision: Decision) -> str:
+    """The decision as it is kept in a file: the same text for the same decision."""
+    return json.dumps(to_json(decision), indent=1) + "\n"
 
 
 def _finding(f: Finding) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from evalgate.records import Decision, Finding, FindingStatus, Record, Verdict
+from evalgate.records import Decision, Evidence, Finding, FindingStatus, Record, Verdict
 from evalgate.report.numbers import NONE, high_text, low_text, value_text
 from evalgate.report.words import (
     STATUS,
     VERDICT,
+    answered,
     by_suite,
     headline,
     next_step,
@@ -58,8 +59,17 @@ class _Column(Record, frozen=True, kw_only=True):
         return max(_cells(line) for x in (self.title, *self.cells) for line in x.split("\n"))
 
 
-def print_decision(decision: Decision, *, file: TextIO, report: Path | str | None = None) -> None:
+def print_decision(
+    decision: Decision,
+    evidence: Evidence | None = None,
+    *,
+    file: TextIO,
+    report: Path | str | None = None,
+    verbose: bool = False,
+) -> None:
     """Prints the whole decision to `file`, except for the last line `decision: ...`, which is the caller's.
+
+    Suites whose items were not all answered well say so; `verbose` names the worst items of every threshold.
 
     As wide as the terminal (COLUMNS goes first), 100 columns without one. Colour on terminals only, and not under
     NO_COLOR; every status has a symbol and a word. Encodings without the symbols get ASCII ones.
@@ -78,7 +88,7 @@ def print_decision(decision: Decision, *, file: TextIO, report: Path | str | Non
         legacy_windows=False,
     )
     with console.capture() as text:
-        _Printer(console, decision).all(report)
+        _Printer(console, decision, evidence).all(report, verbose=verbose)
     # rich pads its lines with spaces.
     file.write("".join(line.rstrip() + "\n" for line in text.get().splitlines()))
     file.flush()
@@ -97,9 +107,10 @@ def _width(file: TextIO) -> int:
 class _Printer:
     """Everything that one call of `print_decision` knows."""
 
-    def __init__(self, console: Console, decision: Decision) -> None:
+    def __init__(self, console: Console, decision: Decision, evidence: Evidence | None) -> None:
         self.console = console
         self.decision = decision
+        self.evidence = evidence
         self.encoding = console.encoding
         self.symbols = self._fits("".join(m.symbol for m in STATUS.values()) + "–…")
 
@@ -129,12 +140,14 @@ class _Printer:
         body = value.strip(" ")
         return value.replace(body, self.text(body)) if body else value
 
-    def all(self, report: Path | str | None) -> None:
+    def all(self, report: Path | str | None, *, verbose: bool) -> None:
         """The whole report."""
         self.verdict()
         if self.decision.findings:
             self.table()
         self.reasons()
+        if verbose:
+            self.worst()
         self.sources(report)
 
     def verdict(self) -> None:
@@ -200,6 +213,8 @@ class _Printer:
                     *cells,
                 )
             self.console.print(body)
+            if counts := self._troubled(suite):
+                self.console.print(Padding(Text(counts, style="dim"), (0, 0, 0, 1 + _GAP)))
         self.console.width = wanted
         if "method" in below:
             used = " · " if self.symbols else ", "
@@ -207,6 +222,22 @@ class _Printer:
                 dict.fromkeys(short_method(f.method) for f in findings)
             )
             self.console.print(Padding(Text(self.text(text), style="dim"), (0, 0, 0, 1 + _GAP)))
+        self.console.print()
+
+    def _troubled(self, suite: str) -> str:
+        """How the suite's items were answered; "" if all answers are whole, or nobody knows."""
+        suites = self.evidence.suites if self.evidence else ()
+        counts = next((s.answers for s in suites if s.suite == suite), {})
+        return f"answers: {answered(counts)}" if set(counts) - {"ok"} else ""
+
+    def worst(self) -> None:
+        """The worst items of every threshold, by id."""
+        listed = [f for f in self.decision.findings if f.worst]
+        if not listed:
+            return
+        self.line(("worst items", "bold"))
+        for f in listed:
+            self.line((f" {f.suite} {f.test}: ", "dim"), (", ".join(f.worst), ""))
         self.console.print()
 
     def _columns(self, findings: Sequence[Finding]) -> list[_Column]:
@@ -265,6 +296,9 @@ class _Printer:
                 width = max(len(name) for name, filled in rows if filled)
                 text = Text.assemble((f"{label:<{width}}  ", "dim"), self.text(value))
                 self.console.print(text, soft_wrap=True)
+        for note in self.evidence.notes if self.evidence else ():
+            text = Text.assemble(("note    ", "dim"), self.text(note))
+            self.console.print(text, soft_wrap=True)
 
 
 def _fit(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import get_args
 
-from evalgate.records import Decision, Finding, FindingStatus, Record, Verdict
+from evalgate.records import Decision, Finding, FindingStatus, Record, Status, Verdict
 from evalgate.report.numbers import exact_text
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""What can become of an item, "ok" first."""
 
 
 class Mark(Record, frozen=True, kw_only=True):
@@ -138,6 +142,28 @@ def tally(findings: Iterable[Finding]) -> list[tuple[FindingStatus, int]]:
     """How many findings have each status, in the order pass, fail, inconclusive, insufficient; zeros left out."""
     found = [f.status for f in findings]
     return [(status, found.count(status)) for status in STATUS if status in found]
+
+
+def answered(answers: Mapping[Status, int]) -> str:
+    """How items were answered: `118 ok, 2 refused`; "" for no counts. Statuses that never occurred are left out."""
+    return ", ".join(f"{answers[s]} {s}" for s in STATUSES if answers.get(s))
+
+
+def other_reasons(decision: Decision) -> list[str]:
+    """The reasons that no row of the findings tells: bypasses, broken integrity, outages, what only people can supply.
+
+    A finding that is no pass tells one reason, the last that begins with its suite and test; reasons before it are about
+    how its test came by it.
+    """
+    told = {f"{f.suite} {f.test}: " for f in decision.findings if f.status != "pass"}
+    others = []
+    for reason in reversed(decision.reasons):
+        head = max((t for t in told if reason.startswith(t)), key=len, default=None)
+        if head is None:
+            others.append(reason)
+        else:
+            told.remove(head)
+    return others[::-1]
 
 
 def headline(decision: Decision) -> str:

@@ -1,0 +1,47 @@
+"""`evalgate report`: a decision that was kept, rendered again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalgate.cli.common import project_root, verbose_option
+
+
+@click.command()
+@click.argument("decision", required=False)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["html", "junit", "md", "json"]),
+    default="md",
+    show_default=True,
+    help="one page, JUnit XML, Markdown for job summaries, or the decision object",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="a file for it")
+@verbose_option
+def report(decision: str | None, *, format_: str, out: Path | None, verbose: bool) -> None:
+    """Render a kept DECISION again, on stdout or into a file. Nothing is asked and nothing decided.
+
+    DECISION is the path of one of its files, its name in reports/decisions or the beginning of it, or a model, which
+    means its latest decision. Default: the latest of all. Exit 0 whatever was decided; 5 if the files were edited.
+    """
+    del verbose
+    from evalgate.errors import UsageError
+    from evalgate.gate.record import FORMATS, find, read, render, write
+
+    root = project_root()
+    kept = read(find(root, decision))
+    text = render(kept, root, next(f for f in FORMATS if f == format_))
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        write(out, text)
+    except OSError as e:
+        raise UsageError(
+            f"found {e.strerror or e}, expected to be able to write there. Name another file, or make its directory.",
+            where=str(out),
+            code="EG514",
+        ) from None

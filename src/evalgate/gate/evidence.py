@@ -1,0 +1,151 @@
+"""What a decision rests on, gathered for its reports: runs, digests, versions, counts. It decides nothing."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from evalgate.gate.plan import code_digests, version
+from evalgate.records import Decision, Evidence, Finding, ModelIdentity, SuiteEvidence
+from evalgate.suite import LoadedSuite, Project
+from evalgate.suite.asking import manifest_of
+
+
+def now() -> Evidence:
+    """All that is known where nothing could be asked: the time and the versions."""
+    return Evidence(decided=_utc(time.time()), evalgate=version(), python=platform.python_version())
+
+
+def gather(
+    project: Project,
+    decision: Decision,
+    *,
+    candidate: ModelIdentity,
+    runs: dict[str, str],
+    baseline: ModelIdentity | None,
+    baseline_runs: dict[str, str],
+    asked: int,
+) -> Evidence:
+    """The evidence of `decision`. `runs` maps each suite to its run's directory, `asked` counts the questions put now.
+
+    Reads files of the project, so that their digests are those of the bytes as they are now. Raises OSError.
+    """
+    sides = 1 + (baseline_runs not in ({}, runs))
+    total = sides * sum(len(loaded.gold) for loaded in project.suites.values())
+    suites = tuple(
+        _suite(
+            project,
+            loaded,
+            decision.findings,
+            run=(runs[name], manifest_of(loaded, candidate).key),
+            baseline=(baseline_runs[name], manifest_of(loaded, baseline).key) if baseline else None,
+        )
+        for name, loaded in project.suites.items()
+    )
+    return msgspec.structs.replace(
+        now(),
+        candidate=candidate,
+        baseline=baseline,
+        asked=asked,
+        kept=total - asked,
+        files=_files(project, candidate),
+        suites=suites,
+        notes=tuple(_notes(project, candidate, baseline, asked, total - asked)),
+    )
+
+
+def _suite(
+    project: Project,
+    loaded: LoadedSuite,
+    findings: Iterable[Finding],
+    *,
+    run: tuple[str, str],
+    baseline: tuple[str, str] | None,
+) -> SuiteEvidence:
+    name, items = loaded.suite.name, len(loaded.gold)
+    counts = (f.answers for f in findings if f.suite == name and sum(f.answers.values()) == items)
+    return SuiteEvidence(
+        suite=name,
+        items=items,
+        units=loaded.gold.units,
+        answers=next(counts, {}),
+        gold=loaded.suite.gold,
+        gold_version=loaded.card.version if loaded.card else "",
+        prompt=loaded.suite.prompt,
+        sampling=loaded.suite.sampling,
+        run=_below(project.root, run[0]),
+        key=run[1],
+        asked=_landed(Path(run[0])),
+        baseline_run=_below(project.root, baseline[0]) if baseline else "",
+        baseline_key=baseline[1] if baseline else "",
+    )
+
+
+def _below(root: Path, path: str) -> str:
+    return Path(path).relative_to(root).as_posix()
+
+
+def _files(project: Project, candidate: ModelIdentity) -> dict[str, str]:
+    """Every file that decides, by its path; the artifact too where it is a single file."""
+    files = {"gate.toml": project.gate.digest, **code_digests(project.root)}
+    for loaded in project.suites.values():
+        files[loaded.suite.prompt] = loaded.prompt.digest
+        files[loaded.suite.gold] = loaded.gold.digest
+    spec = project.model(candidate.name)[1]
+    if spec.artifact and not spec.base and (project.root / spec.artifact).is_file():
+        files[spec.artifact] = candidate.digest
+    return files
+
+
+class _Line(msgspec.Struct):
+    """A line of answers.jsonl, as far as it says when."""
+
+    class Row(msgspec.Struct):
+        at: float
+
+    row: Row
+
+
+def _landed(run: Path) -> tuple[str, str] | None:
+    """When the first and the last answer of a run landed; they were verified before."""
+    first = last = b""
+    with (run / "answers.jsonl").open("rb") as f:
+        for line in f:
+            first, last = first or line, line
+    if not last:
+        return None
+    decode = msgspec.json.Decoder(_Line).decode
+    return _utc(decode(first).row.at), _utc(decode(last).row.at)
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _notes(
+    project: Project,
+    candidate: ModelIdentity,
+    baseline: ModelIdentity | None,
+    asked: int,
+    kept: int,
+) -> Iterable[str]:
+    """What a reader of the decision should know before any number."""
+    yield f"{asked} questions asked now" + (
+        f", {kept} answers kept from earlier runs (--fresh asks all again)" if kept else ""
+    )
+    for identity in (candidate, baseline):
+        if identity is not None and not identity.verified:
+            yield (
+                f"{identity.name} is an endpoint: nobody verified which model answered there; "
+                "its digest is of url, name and family"
+            )
+    if baseline is not None and baseline.digest == candidate.digest:
+        yield "candidate and baseline are the same model: the comparison says nothing"
+    for name, loaded in project.suites.items():
+        if loaded.card is not None:
+            kind = "synthetic" if loaded.card.synthetic else "not generated"
+            yield f"gold set {name}: {kind}, {loaded.card.split}; reviewed: {loaded.card.reviewed}"
