@@ -3,6 +3,7 @@
     python tests/benchmarks/bench.py            all of them, some minutes; the table goes into docs/performance.md
     python tests/benchmarks/bench.py --quick    a smoke run on small sizes; nothing is written
     python tests/benchmarks/bench.py --only T4,T8
+    python tests/benchmarks/bench.py --peers    and inspect_ai, lm-eval and deepeval beside them, as far as installed
 
 The yardstick folder (mock server, floor, measuring script) is found in $EVALGATE_BENCH, by default ../shared/bench
 beside the repository; what it builds lies in $BENCH_ROOT, by default ~/.cache/evalgate-bench. The mock server has
@@ -29,6 +30,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import peers
 from stage import REPO, Run, Stage, Wrong, gold, interpreter, middle, mock_server, prepare
 
 PAGE = REPO / "docs" / "performance.md"
@@ -257,7 +259,9 @@ def _answers(project: Path) -> bytes:
 
 def _findings(project: Path) -> Any:
     """The findings of a project's last decision."""
-    last = max(project.glob("reports/decisions/*.json"), key=lambda p: p.stat().st_mtime_ns)
+    kept = project.glob("reports/decisions/*.json")
+    decisions = (p for p in kept if not p.name.endswith(".evidence.json"))
+    last = max(decisions, key=lambda p: p.stat().st_mtime_ns)
     return json.loads(last.read_text())["findings"]
 
 
@@ -334,6 +338,60 @@ def intervals(stage: Stage, sizes: Sizes) -> list[Row]:
     ]
 
 
+OVERLAP = """
+import json, random, time
+from rouge_score import rouge_scorer
+from sacrebleu.metrics import CHRF
+from evalgate import text
+
+rng = random.Random(0)
+words = ["".join(rng.choices("etaoinshrdlucm", k=rng.randint(2, 9))) for _ in range(8000)]
+
+def pair():
+    a = rng.choices(words, k=2000)
+    return " ".join(a), " ".join(w if rng.random() < 0.6 else rng.choice(words) for w in a if rng.random() > 0.1)
+
+def each(f, pairs):
+    t = time.process_time(); found = [f(*p) for p in pairs]
+    return found, (time.process_time() - t) / len(pairs)
+
+pairs = [pair() for _ in range(40)]
+text.rouge_l("warm up", "warm up")
+text.chrf("warm up", "warm up")
+scorer = rouge_scorer.RougeScorer(["rougeL"])
+theirs, slow = each(lambda a, b: scorer.score(b, a)["rougeL"].fmeasure, pairs[:4])
+ours, fast = each(text.rouge_l, pairs)
+apart = max(abs(x - y) for x, y in zip(ours, theirs))
+chrf = CHRF()
+same = all(text.chrf(a, b) == chrf.sentence_score(a, [b]).score / 100 for a, b in pairs[:4])
+print(json.dumps([slow, fast, apart, same]))
+"""
+
+
+def overlap(stage: Stage, sizes: Sizes) -> list[Row]:
+    """T12: ROUGE-L against rouge-score on pairs of 2,000 words; chrF against sacrebleu's own number."""
+    del sizes
+    done = subprocess.run(
+        ["taskset", "-c", "1", interpreter(), "-c", OVERLAP],
+        env=stage.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Wrong(done.stderr[-2000:])
+    slow, fast, apart, same = json.loads(done.stdout)
+    times = slow / fast
+    what = "ROUGE-L of 2,000 words against rouge-score"
+    told = f"{1e3 * fast:.2f} ms = {times:.0f} x as fast"
+    equal = f"{apart:.0e}"
+    return [
+        Row("T12", what, ">= 400 x", told, f"{1e3 * slow:.0f} ms (rouge-score)", times >= 400),
+        Row("T12", "largest difference of the two", "<= 1e-9", equal, "", apart <= 1e-9),
+        Row("T12", "chrF is sacrebleu's number", "always", "always" if same else "no", "", same),
+    ]
+
+
 YARDSTICKS: tuple[tuple[str, Callable[[Stage, Sizes], list[Row]]], ...] = (
     ("T1 T2 T11", cpu_per_answer),
     ("T3", slow_server),
@@ -343,6 +401,7 @@ YARDSTICKS: tuple[tuple[str, Callable[[Stage, Sizes], list[Row]]], ...] = (
     ("T7", disk),
     ("T8", killed),
     ("T9 T10", cached),
+    ("T12", overlap),
     ("T13", intervals),
 )
 
@@ -392,6 +451,7 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="small sizes; nothing is written")
     parser.add_argument("--only", help="some yardsticks, as in T4,T8; nothing is written")
+    parser.add_argument("--peers", action="store_true", help="other harnesses too, some minutes")
     chosen = parser.parse_args()
     yardsticks = Path(
         os.environ.get("EVALGATE_BENCH") or REPO.parent / "shared" / "bench"
@@ -422,7 +482,12 @@ def main() -> int:
                     found = measure(stage, sizes)
                     rows += found
                     print(*found, sep="\n", flush=True)
-        text = f"{circumstances(stage, time.monotonic() - started)}\n\n{table(rows)}"
+            others = ""
+            if chosen.peers:
+                names = peers.installed(root, ("inspect", "lmeval", "deepeval"))
+                size = (sizes.small, sizes.large, sizes.slow)
+                others = "\n\n" + peers.table(stage, *size, names)
+        text = f"{circumstances(stage, time.monotonic() - started)}\n\n{table(rows)}{others}"
         print(f"\n{text}")
         if wanted is None and not chosen.quick:
             write(PAGE, text)

@@ -14,14 +14,15 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 REPO = Path(__file__).resolve().parents[2]
 RUNNER = Path(__file__).with_name("run_evalgate.sh")
 Run = dict[str, Any]
 """What measure.py says about one process tree: wall, wall_net, cpu (s), maxrss_mb, ttfr, requests, log_bytes, ..."""
 
-Side = Literal["evalgate", "floor"]
+Side = str
+"""evalgate, floor, or one of the peers: inspect, lmeval, deepeval."""
 
 
 class Wrong(Exception):  # noqa: N818 (told to the user, never raised across modules)
@@ -39,7 +40,7 @@ class Stage:
         self._kept: dict[tuple[Side, int, str], list[Run]] = {}
         removed = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
         self.environment = {k: v for k, v in os.environ.items() if k not in removed}
-        self.environment |= {"MOCK": self.mock, "BENCH_ROOT": str(root)}
+        self.environment |= {"MOCK": self.mock, "MOCK_PORT": str(port), "BENCH_ROOT": str(root)}
 
     def directory(self, name: str) -> Path:
         return self.root / "evalgate" / name
@@ -100,10 +101,14 @@ class Stage:
     ) -> list[str]:
         if side == "evalgate":
             return [str(RUNNER), str(items), str(folder), str(concurrency), base]
-        python = self.root / "venvs" / "client" / "bin" / "python"
-        script = self.yardsticks / "run_ideal.py"
+        if side in ("inspect", "lmeval"):
+            script = self.yardsticks / f"run_{side}.sh"
+            return [str(script), str(items), str(folder), str(concurrency), base]
+        venv, name = ("client", "run_ideal.py") if side == "floor" else (side, f"run_{side}.py")
+        python = self.root / "venvs" / venv / "bin" / "python"
         url = f"{self.mock}/{base}"
-        return [str(python), str(script), str(items), str(concurrency), url, str(folder), "aiohttp"]
+        words = [str(python), str(self.yardsticks / name), str(items), str(concurrency), url]
+        return [*words, str(folder), *(["aiohttp"] if side == "floor" else [])]
 
     def runs(
         self, items: int, base: str = "v1", *, concurrency: int = 64, times: int
