@@ -193,7 +193,8 @@ def test_fresh_sets_the_old_answers_aside(tmp_path):
     landed(tmp_path / "r", m, [0])
     with RunWriter(tmp_path / "r", m, fresh=True) as writer:
         assert writer.run.landed == 0
-    assert len(list((tmp_path / "r").glob("answers.until-*.jsonl"))) == 1
+    (aside,) = (tmp_path / "r/earlier").iterdir()
+    assert Run(aside, m).complete
 
 
 def test_rows_land_on_disk_within_about_a_second_even_if_no_more_follow(tmp_path, monkeypatch):

@@ -47,7 +47,7 @@ def test_answers_of_weights_that_changed_while_served_are_set_aside(tmp_path, se
     with pytest.raises(IntegrityError):
         ask_model(project, identity)
     assert written.rows() == []
-    assert len(list(tmp_path.glob("reports/runs/triage/*/answers.until-*.jsonl"))) == 1
+    assert len(list(tmp_path.glob("reports/runs/triage/*/suspect/*/answers.jsonl"))) == 1
     monkeypatch.undo()
     assert ask_model(project, identity).asked == 120
 

@@ -1,5 +1,8 @@
 """One run: `run.json` (what it is keyed by), `answers.jsonl` (append-only, chained checksums), `lock`.
 
+What `--fresh` replaces is kept as it was under `earlier/TIME/`: a repeat, which shows how far answers of one model differ
+by themselves. What may have come from other bytes than the key names goes to `suspect/TIME/` and is read by nobody.
+
 A line of `answers.jsonl` is `{"sum":"<32 hex>","row":{...}}`, where `sum` is blake2b-128 over the previous line's sum
 and the bytes of `row`; the chain starts at the run's key. So an edited, removed, reordered or transplanted line is
 noticed (IntegrityError), while a last line without its newline is a torn write and is dropped. The checksum is not a
@@ -18,6 +21,7 @@ import time
 import zlib
 from array import array
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,6 +38,8 @@ _MIDDLE = b'","row":'
 _HEAD = len(_PREFIX) + 32 + len(_MIDDLE)
 _FLUSH_SECONDS = 1.0
 _FLUSH_BYTES = 1 << 20
+EARLIER = "earlier"
+_SUSPECT = "suspect"
 
 
 class Manifest(Record, kw_only=True):
@@ -104,6 +110,8 @@ class Run:
         self._length = array("I", [0]) * manifest.items
         self._crc = array("I", [0]) * manifest.items
         self.landed = 0
+        self.began: float | None = None  # seconds since the epoch at which the first row landed
+        self.ended: float | None = None  # and the last one, when the run was opened
         self.end = 0  # bytes of intact rows; what follows is a torn write
         self.last_sum = manifest.key.encode()
         self._fd: int | None = None
@@ -155,9 +163,13 @@ class Run:
                         number, "a row whose checksum does not follow from the rows before it"
                     )
                 try:
-                    n = _decode(row).n
+                    read = _decode(row)
                 except msgspec.MsgspecError as e:
                     raise self._broken(number, f"a row that cannot be read ({e})") from None
+                n = read.n
+                if self.began is None:
+                    self.began = read.at
+                self.ended = read.at
                 if not 0 <= n < self.manifest.items or self._offset[n] >= 0:
                     raise self._broken(number, f"a second or impossible row for item {n}")
                 self._note(n, self.end + _HEAD, row)
@@ -221,13 +233,16 @@ def read_manifest(path: Path) -> Manifest | None:
 class RunWriter:
     """The one writer of a run; a context manager that holds the lock. Rows are at most a second behind on disk.
 
-    Raises InfrastructureError if another process holds the lock or the disk is full; IntegrityError as `Run`.
+    With `fresh` what is there becomes an earlier repeat and everything is asked again; with `suspect` it is put where no
+    reader looks. Raises InfrastructureError if another process holds the lock or the disk is full; IntegrityError as `Run`.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, *, fresh: bool = False) -> None:
+    def __init__(
+        self, path: Path, manifest: Manifest, *, fresh: bool = False, suspect: bool = False
+    ) -> None:
         self._path = path
         self._manifest = manifest
-        self._fresh = fresh
+        self._aside = _SUSPECT if suspect else EARLIER if fresh else ""
         self._buffer = bytearray()
         self._broken = False
         self._flushed_at = time.monotonic()
@@ -241,7 +256,7 @@ class RunWriter:
         try:
             self._acquire()
             with _disk(self._path):
-                if self._fresh:
+                if self._aside:
                     self._set_aside()
                 self.run = Run(self._path, self._manifest)
                 self._write_manifest()
@@ -272,13 +287,15 @@ class RunWriter:
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
     def _set_aside(self) -> None:
-        """`--fresh` asks everything again; the old answers are kept beside the new ones, never overwritten."""
-        stamp = time.strftime("%Y%m%dT%H%M%S")
-        for name in ("answers.jsonl", "run.json"):
-            old = self._path / name
-            if old.exists():
-                aside = old.with_name(f"{old.stem}.until-{stamp}-{time.monotonic_ns()}{old.suffix}")
-                old.rename(aside)
+        """Old answers are kept below the new ones, never overwritten. The manifest goes first: answers need it to be read."""
+        old = [self._path / name for name in ("run.json", "answers.jsonl")]
+        if not any(path.exists() for path in old):
+            return
+        aside = self._path / self._aside / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        aside.mkdir(parents=True, mode=0o700)
+        for path in old:
+            if path.exists():
+                path.rename(aside / path.name)
 
     def _write_manifest(self) -> None:
         target = self._path / "run.json"
