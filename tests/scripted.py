@@ -52,10 +52,14 @@ class Received:
 
 
 Reply = Callable[[list[dict], dict], "str | Response | dict"]
+Other = Callable[[str, str, dict], "Response | None"]
 
 
 class ScriptedServer:
-    """See the module. `models`: ids that GET /v1/models lists; None answers 404. `port` 0 takes a free one; `tls` makes it https."""
+    """See the module. `models`: ids that GET /v1/models lists; None answers 404. `port` 0 takes a free one; `tls` makes it https.
+
+    `other(method, path, payload)` may answer anything else, and /v1/models; None leaves it to the rest.
+    """
 
     def __init__(
         self,
@@ -63,12 +67,14 @@ class ScriptedServer:
         *,
         models: Sequence[str] | Response | None = None,
         api_key: str | None = None,
+        other: Other | None = None,
         port: int = 0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._reply = reply if callable(reply) else lambda messages, payload: reply
         self._models = models
         self._api_key = api_key
+        self._other = other
         self._port = port
         self._tls = tls
         self._errors: list[BaseException] = []
@@ -176,10 +182,13 @@ class ScriptedServer:
         writer: asyncio.StreamWriter,
     ) -> bool:
         payload: dict = {}
-        if self._api_key and headers.get("authorization") != f"Bearer {self._api_key}":
+        known = not self._api_key or headers.get("authorization") == f"Bearer {self._api_key}"
+        if not known and path != "/health":
             response = Response(
                 status=401, json={"error": {"message": "invalid key", "type": "auth"}}
             )
+        elif response := self._other_answer(method, path, body):
+            pass
         elif method == "GET" and path.endswith("/models"):
             self.probes += 1
             response = self._listing()
@@ -198,6 +207,11 @@ class ScriptedServer:
         else:
             response = Response(status=404, json={"error": {"message": "not found"}})
         return await self._send(response, payload, writer)
+
+    def _other_answer(self, method: str, path: str, body: bytes) -> Response | None:
+        if self._other is None or path.endswith("/chat/completions"):
+            return None
+        return self._other(method, path, json.loads(body) if body else {})
 
     def _listing(self) -> Response:
         if isinstance(self._models, Response):

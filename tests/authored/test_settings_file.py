@@ -39,6 +39,7 @@ licence = "Apache-2.0"
 [models."rc2.1"]
 artifact = "models/rc2"
 base = "models/base"
+template = "sha256:abababababababababababababababababababababababababababababababab"
 server = "vllm"
 args = ["--max-model-len", "8192"]
 concurrency = 128
@@ -51,6 +52,9 @@ url = "http://judge.internal:8000/v1"
 name = "judge-70b"
 family = "llama-3"
 api_key_env = "JUDGE_API_KEY"
+
+[servers.vllm]
+python = ".venv-vllm/bin/python"
 
 [judge]
 model = "judge-70b"
@@ -72,6 +76,8 @@ candidate = "smollm2"
             server="vllm",
             artifact="models/rc2",
             base="models/base",
+            template="sha256:" + "ab" * 32,
+            python=".venv-vllm/bin/python",
             args=("--max-model-len", "8192"),
             concurrency=128,
             timeout_s=30.0,
@@ -107,7 +113,7 @@ def test_an_unknown_model_is_a_usage_error_with_the_nearest_name(tmp_path):
 FAULTS = {
     "an unknown table": (
         "[model_]\n",
-        "1:2: EG105 model_: found an unknown key, expected one of models, judge, default. Did you mean `models`?",
+        "1:2: EG105 model_: found an unknown key, expected one of models, servers, judge, default. Did you mean `models`?",
     ),
     "models that are no table": ("models = 3\n", "1:10: EG107 models: found 3, expected a table."),
     "a model that is no table": (
@@ -136,7 +142,7 @@ FAULTS = {
     "a mistyped key": (
         LOCAL + 'licenc = "MIT"\n',
         (
-            "4:1: EG105 [models.a] licenc: found an unknown key, expected one of server, artifact, base, args, licence, url, "
+            "4:1: EG105 [models.a] licenc: found an unknown key, expected one of server, artifact, base, template, args, licence, url, "
             "name, family, api_key_env, concurrency, timeout_s, patience_s. Did you mean `licence`?"
         ),
     ),
@@ -147,6 +153,30 @@ FAULTS = {
     "an empty artifact": (
         LOCAL.replace("models/a.gguf", " "),
         "3:1: EG109 [models.a] artifact: found an empty",
+    ),
+    "a template's digest without its kind": (
+        LOCAL + 'template = "abab"\n',
+        '4:12: EG147 [models.a] template: found the text "abab", expected sha256: and 64 hex digits.',
+    ),
+    "an endpoint with a template": (
+        ENDPOINT + f'template = "sha256:{"0" * 64}"\n',
+        "5:1: EG142 [models.e] template: found `template`, expected none",
+    ),
+    "a python in a model's table": (
+        LOCAL + 'python = "bin/python"\n',
+        "4:1: EG105 [models.a] python: found an unknown key, expected one of server,",
+    ),
+    "the environment of a server that has none": (
+        LOCAL + '[servers.llamacpp]\npython = "bin/python"\n',
+        "4:10: EG105 [servers] llamacpp: found an unknown key, expected one of transformers, vllm.",
+    ),
+    "an environment without a python": (
+        LOCAL + "[servers.vllm]\n",
+        "4:10: EG106 [servers.vllm]: found no key `python`, expected one. Add it.",
+    ),
+    "more than the python of an environment": (
+        LOCAL + '[servers.vllm]\npython = "p"\nargs = []\n',
+        "6:1: EG105 [servers.vllm] args: found an unknown key, expected one of python.",
     ),
     "an address of a local model": (
         LOCAL + 'url = "http://h/v1"\n',

@@ -14,7 +14,7 @@ from collections import Counter
 import pytest
 from scripted import Response, ScriptedServer
 
-from evalgate.errors import InfrastructureError
+from evalgate.errors import InfrastructureError, UsageError
 from evalgate.models import Endpoint, ask_all
 from evalgate.records import Reply, Sampling
 
@@ -582,3 +582,40 @@ def test_a_timeout_lands_once_the_server_has_answered_something_else():
         )
     assert (0, "timeout") in landed
     assert len(landed) == 30
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"error": {"message": "This model's maximum context length is 8192 tokens. However, ..", "type": "BadRequestError", "code": 400}}),
+        (400, {"error": {"code": 400, "message": "request (3031 tokens) exceeds the available context size (2048 tokens)", "type": "exceed_context_size_error"}}),
+        (400, {"error": {"message": "..", "code": "context_length_exceeded"}}),
+        (413, {"error": "larger than the context window"}),
+    ],
+    ids=["vllm", "llama.cpp", "openai", "gateway"],
+)  # fmt: skip
+def test_a_question_that_does_not_fit_is_told_by_its_line_and_not_by_its_words(status, body):
+    def reply(messages, payload):
+        fits = messages[-1]["content"] != "question 3"
+        return Response(text="ok") if fits else Response(status=status, json=body)
+
+    with ScriptedServer(reply) as server, pytest.raises(UsageError) as caught:
+        ask(server, 6)
+    error = caught.value
+    assert error.code == "EG355"
+    assert error.exit == 2
+    assert "line 4 of the gold set" in str(error)
+    assert "question 3" not in str(error)
+    assert "8192" not in str(error)
+
+
+def test_an_endpoints_own_fields_are_sent_and_never_displace_what_a_suite_asks_for():
+    with ScriptedServer() as server:
+        ask(server, sampling=Sampling(temperature=0.5), fields={"top_k": 0, "temperature": 9})
+    assert server.requests[0].payload["top_k"] == 0
+    assert server.requests[0].payload["temperature"] == 0.5
+
+
+def test_stop_strings_that_a_server_leaves_in_are_cut_here():
+    with ScriptedServer(reply="one###two###") as server:
+        assert ask(server, sampling=Sampling(stop=("###",)))[0].text == "one"

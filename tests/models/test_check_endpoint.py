@@ -139,3 +139,12 @@ def test_an_authority_that_the_machine_trusts_is_accepted(certificate, monkeypat
     with ScriptedServer(models=["m"], tls=tls(certificate)) as server:
         check(server.url)
         assert server.probes == 1
+
+
+def test_a_server_that_cannot_list_its_models_is_probed_elsewhere():
+    def other(method, path, payload):
+        return Response(json={}) if path == "/health" else None
+
+    with ScriptedServer(models=Response(status=500, json={}), other=other) as server:
+        assert refusal(server.url).code == "EG310"
+        check(server.url, probe=f"http://127.0.0.1:{server.port}/health")

@@ -100,6 +100,22 @@ def test_a_server_that_dies_at_start_is_told_with_its_last_lines(tmp_path):
     assert str(error).startswith("models/m.gguf: ")
 
 
+def test_a_cause_that_is_buried_under_other_lines_is_told_first(tmp_path):
+    script = Script(
+        tmp_path,
+        "for _ in range(2): print('(Worker pid=7) ERROR [x.py:1] ValueError: too little memory')\n",
+        "for i in range(40): print('line', i)\nsys.exit(1)\n",
+    )
+    with (
+        pytest.raises(InfrastructureError) as caught,
+        managed(script.argv, script.log, script.ready, 30),
+    ):
+        pytest.fail("it never was ready")
+    shown = str(caught.value).splitlines()[1:]
+    assert shown[0] == "    ValueError: too little memory"
+    assert shown[1:] == [f"    line {i}" for i in range(25, 40)]
+
+
 def test_a_server_killed_at_start_is_told_by_its_signal(tmp_path):
     script = Script(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)\n")
     with (
@@ -232,8 +248,8 @@ def test_a_server_knows_nothing_of_its_surroundings_but_what_it_needs(tmp_path, 
 
 def test_the_cleaned_environment_keeps_only_known_names():
     assert set(cleaned_environment({"PATH": "/bin", "LC_ALL": "C", "AWS_SECRET": "x", "http_proxy": "y"})) == {
-        "PATH", "LC_ALL", "DO_NOT_TRACK", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
-        "VLLM_NO_USAGE_STATS",
+        "PATH", "LC_ALL", "DO_NOT_TRACK", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE",
+        "TRANSFORMERS_OFFLINE", "USE_HUB_KERNELS", "VLLM_DO_NOT_TRACK", "VLLM_NO_USAGE_STATS",
     }  # fmt: skip
 
 

@@ -78,14 +78,6 @@ def test_what_is_no_whole_gguf_file_is_told(tmp_path, name, data, found):
     assert found in str(error)
 
 
-@pytest.mark.parametrize("server", ["transformers", "vllm"])
-def test_a_server_that_this_version_does_not_run_is_told(tmp_path, server):
-    error = refused(identify, "rc2", ModelSpec(server=server, artifact="models/rc2"), tmp_path)
-    assert error.code == "EG304"
-    assert error.exit == 2
-    assert "llamacpp or endpoint" in str(error)
-
-
 @needs_wheel
 def test_an_artifact_is_known_by_its_bytes_and_by_every_argument_that_can_change_an_answer(
     tmp_path,
@@ -141,12 +133,10 @@ def test_an_endpoint_is_checked_and_then_yielded(tmp_path, monkeypatch):
     monkeypatch.setenv("A_KEY", "abc")
     with ScriptedServer(models=["m"], api_key="abc") as server:
         spec = remote(server.url, api_key_env="A_KEY", concurrency=7, timeout_s=3.0)
-        with serving("judge", spec, tmp_path, identify("judge", spec, tmp_path), tmp_path) as (
-            found,
-            alive,
-        ):
-            alive()
-            assert found == Endpoint(
+        with serving("judge", spec, tmp_path, identify("judge", spec, tmp_path), tmp_path) as found:
+            found.alive()
+            assert found.context is None  # nobody can count for a server elsewhere
+            assert found.endpoint == Endpoint(
                 url=server.url,
                 name="m",
                 api_key="abc",
@@ -223,10 +213,7 @@ def test_a_missing_wheel_is_told_with_the_command_that_installs_it(tmp_path, mon
 def embedded(root: Path, *args: str, questions: int = 3) -> dict[int, Reply]:
     spec = local(*args)
     landed: dict[int, Reply] = {}
-    with serving("smollm2", spec, root, identify("smollm2", spec, root), root / "logs") as (
-        endpoint,
-        alive,
-    ):
+    with serving("smollm2", spec, root, identify("smollm2", spec, root), root / "logs") as server:
         requests = (
             (
                 i,
@@ -239,7 +226,13 @@ def embedded(root: Path, *args: str, questions: int = 3) -> dict[int, Reply]:
             )
             for i in range(questions)
         )
-        ask_all(endpoint, requests, Sampling(max_tokens=12), landed.__setitem__, alive=alive)
+        ask_all(
+            server.endpoint,
+            requests,
+            Sampling(max_tokens=12),
+            landed.__setitem__,
+            alive=server.alive,
+        )
     return landed
 
 
@@ -275,11 +268,9 @@ def test_the_real_server_answers_nobody_else_and_notices_touched_weights(real):
     spec = local()
     with (
         pytest.raises(IntegrityError) as caught,
-        serving("smollm2", spec, real, identify("smollm2", spec, real), real / "logs") as (
-            endpoint,
-            alive,
-        ),
+        serving("smollm2", spec, real, identify("smollm2", spec, real), real / "logs") as server,
     ):
+        endpoint, alive = server.endpoint, server.alive
         assert endpoint.api_key
         stranger = Endpoint(url=endpoint.url, name="smollm2")
         with pytest.raises(InfrastructureError, match="401"):
@@ -290,9 +281,31 @@ def test_the_real_server_answers_nobody_else_and_notices_touched_weights(real):
                 print,
             )
         alive()
+        (real / "linked").hardlink_to(real / WEIGHTS)
+        alive()  # the bytes are the same
         os.utime(real / WEIGHTS)
         alive()
     assert caught.value.code == "EG330"
+
+
+@needs_wheel
+@pytest.mark.embedded
+def test_the_real_server_counts_what_it_reads_and_says_what_fits(real):
+    template = "sha256:872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788"
+    spec = local("--ctx-size", "512", "--parallel", "2", "--threads", "1", template=template)
+    with serving("m", spec, real, identify("m", spec, real), real / "logs") as server:
+        context = server.context
+        assert context.limit == 256
+        chats = [[{"role": "user", "content": "¿Qué? 🩺 " * n}] for n in (1, 10)]
+        counts = list(context.counted(chats))
+        landed: dict[int, Reply] = {}
+        ask_all(server.endpoint, enumerate(chats), Sampling(max_tokens=1), landed.__setitem__)
+        assert [landed[i].prompt_tokens for i in range(2)] == counts
+        problem = context.too_long(counts, 250, path="g", name=str)
+        assert '"--ctx-size", "1024", "--parallel", "2"' in problem.message
+        assert "shorten the item" in context.advice(9000)
+    other = local(template=f"sha256:{'0' * 64}")
+    assert refused(enter, other, real).code == "EG344"
 
 
 def test_defaults_give_every_slot_the_same_context():

@@ -28,7 +28,9 @@ _SECRET_ARGUMENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ONLY_ENDPOINT = ("url", "name", "api_key_env")
-_ONLY_LOCAL = ("artifact", "base", "args")
+_ONLY_LOCAL = ("artifact", "base", "template", "args")
+_ELSEWHERE = ("transformers", "vllm")  # servers that live in Python environments of their own
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Settings(Record, kw_only=True):
@@ -58,7 +60,7 @@ def find_project(start: Path) -> Path:
 
 
 def load_settings(path: Path, root: Path, problems: Problems) -> Settings | None:
-    """The settings, or None after noting every problem of the file (EG101 to EG109, EG114, EG141 to EG146).
+    """The settings, or None after noting every problem of the file (EG101 to EG109, EG114, EG141 to EG147).
 
     Whether an artifact exists is not looked at: only the models that a command uses must be there.
     """
@@ -67,8 +69,8 @@ def load_settings(path: Path, root: Path, problems: Problems) -> Settings | None
     if file is None:
         return None
     top = file.top()
-    top.only(("models", "judge", "default"))
-    models = _models(top)
+    top.only(("models", "servers", "judge", "default"))
+    models = _models(top, _pythons(top))
     judge = _reference(top, "judge", "model", models)
     candidate = _reference(top, "default", "candidate", models)
     if judge is not None and judge in models:
@@ -84,7 +86,7 @@ def load_settings(path: Path, root: Path, problems: Problems) -> Settings | None
     )
 
 
-def _models(top: Section) -> dict[str, ModelSpec | None]:
+def _models(top: Section, pythons: dict[str, str]) -> dict[str, ModelSpec | None]:
     """Every named model; None where its table has problems."""
     tables = top.section("models", like="Write a table [models.NAME] for each model.")
     models: dict[str, ModelSpec | None] = {}
@@ -94,14 +96,32 @@ def _models(top: Section) -> dict[str, ModelSpec | None]:
             message = f"found the model name `{name}`, expected letters, digits, `.`, `_` and `-`. Rename it."
             tables.problem("EG114", message, name)
         section = tables.section(name, bracketed=2, like=f"Write [models.{name}].")
-        models[name] = None if section is None else _model(section)
+        models[name] = None if section is None else _model(section, pythons)
     return models
 
 
-def _model(table: Section) -> ModelSpec | None:
+def _pythons(top: Section) -> dict[str, str]:
+    """The interpreters that [servers.NAME] tables name."""
+    tables = top.section("servers", like="Write a table [servers.vllm] with python.")
+    if tables is None:
+        return {}
+    tables.only(_ELSEWHERE)
+    found: dict[str, str] = {}
+    for name in _ELSEWHERE:
+        table = tables.section(name, bracketed=2, like=f"Write [servers.{name}].")
+        if table is None:
+            continue
+        table.only(("python",))
+        python = table.text("python", required=True)
+        if python is not None:
+            found[name] = python
+    return found
+
+
+def _model(table: Section, pythons: dict[str, str]) -> ModelSpec | None:
     before = len(table.file.problems)
     _refuse_secrets(table)
-    known = ModelSpec.__struct_fields__
+    known = tuple(name for name in ModelSpec.__struct_fields__ if name != "python")
     for name in table.table:
         if name not in known and not _SECRET_KEY.fullmatch(name):
             hint = nearest(name, known) or " Remove it."
@@ -110,7 +130,16 @@ def _model(table: Section) -> ModelSpec | None:
     server = _server(table)
     values = {
         name: table.text(name)
-        for name in ("artifact", "base", "licence", "url", "name", "family", "api_key_env")
+        for name in (
+            "artifact",
+            "base",
+            "template",
+            "licence",
+            "url",
+            "name",
+            "family",
+            "api_key_env",
+        )
     }
     args = table.texts("args")
     concurrency = table.whole("concurrency", None, low=1, high=MOST_CONCURRENT)
@@ -118,6 +147,9 @@ def _model(table: Section) -> ModelSpec | None:
     patience_s = _seconds(table, "patience_s", 60.0)
     if server is not None:
         _check_kind(table, server)
+    if values["template"] is not None and not _DIGEST.fullmatch(values["template"]):
+        message = f"found {describe(values['template'])}, expected sha256: and 64 hex digits. Write what sha256sum says of chat_template.jinja."
+        table.problem("EG147", message, "template", value=True)
     if values["url"] is not None:
         _check_url(table, values["url"])
     if len(table.file.problems) > before:
@@ -128,6 +160,7 @@ def _model(table: Section) -> ModelSpec | None:
         concurrency=concurrency,
         timeout_s=timeout_s,
         patience_s=patience_s,
+        python=pythons.get(cast("Server", server)),
         **values,
     )
 

@@ -63,10 +63,12 @@ def list_(*, as_json: bool, verbose: bool) -> None:
 
 
 def _in_short(found: Run) -> dict[str, Any]:
+    from evalgate.report.words import served_by
+
     manifest = found.manifest
     return {
         "model": manifest.model.name,
-        "server": f"{manifest.model.server} {manifest.model.version}".strip(),
+        "server": served_by(manifest.model.server, manifest.model.version),
         "landed": found.landed,
         "items": manifest.items,
         "ended": found.ended,

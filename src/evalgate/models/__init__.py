@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from evalgate.models.client import ask_all, check_endpoint
     from evalgate.models.endpoint import Endpoint
     from evalgate.models.packaged import PACKAGED, Package, import_model
-    from evalgate.models.serve import identify, serving
+    from evalgate.models.serve import Server, identify, serving
+    from evalgate.models.tokens import check_read
 
 __all__ = [
     "PACKAGED",
     "Endpoint",
     "Package",
+    "Server",
     "ask_all",
     "check_endpoint",
+    "check_read",
     "identify",
     "import_model",
     "serving",
@@ -28,8 +31,10 @@ _MODULES = {
     "PACKAGED": "packaged",
     "Endpoint": "endpoint",
     "Package": "packaged",
+    "Server": "serve",
     "ask_all": "client",
     "check_endpoint": "client",
+    "check_read": "tokens",
     "identify": "serve",
     "import_model": "packaged",
     "serving": "serve",

@@ -9,6 +9,7 @@ What can happen to one attempt, and what follows:
     too late     no whole answer in timeout_s    once more; then the server is probed: alive, the item lands as a
                                                  timeout (a wrong answer); silent, it is an outage
     refused      any other 4xx, a redirect, another model's answer          an error at once: asking again is no help
+    too long     a 4xx that speaks of the context's length                  a usage error at once
 
 An outage is an InfrastructureError, never a score: the run keeps what has landed and resumes.
 """
@@ -22,7 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from evalgate.errors import InfrastructureError
+from evalgate.errors import InfrastructureError, UsageError
 from evalgate.models import wire
 from evalgate.models.endpoint import Endpoint
 from evalgate.models.pace import Pace
@@ -65,7 +66,7 @@ def ask_all(
     called between requests and must not block for long. `alive` is called once a second and whenever a connection
     fails; it raises if the server that evalgate started has died.
 
-    Raises InfrastructureError (EG310 to EG316), and whatever `requests`, `land` or `alive` raises, after every
+    Raises InfrastructureError (EG310 to EG316), UsageError (EG355: a question does not fit), and whatever `requests`, `land` or `alive` raises, after every
     request in flight has been cancelled.
     """
 
@@ -152,7 +153,8 @@ class _Asking:
         self._endpoint = endpoint
         self._wire = connections
         self._unreachable = Unreachable
-        self._fields = wire.sampling_fields(endpoint.name, sampling)
+        self._fields = {**endpoint.fields, **wire.sampling_fields(endpoint.name, sampling)}
+        self._stop = sampling.stop
         self._land = land
         self._alive = alive
         self._pace = Pace(endpoint.concurrency)
@@ -199,7 +201,10 @@ class _Asking:
     async def _work(self, questions: Iterator[tuple[int, Sequence[Message]]]) -> None:
         try:
             for ordinal, messages in questions:
-                reply = await self._ask(messages)
+                try:
+                    reply = await self._ask(messages)
+                except _TooLong:
+                    raise self._too_long(ordinal) from None
                 if self._over:
                     break
                 if reply.finish == "timeout":
@@ -251,7 +256,7 @@ class _Asking:
                 self._completed_at = time.monotonic()
                 self._late_in_a_row = 0
                 return Reply(
-                    text=found.text,
+                    text=wire.until(found.text, self._stop),
                     finish=found.finish,
                     prompt_tokens=found.prompt_tokens,
                     completion_tokens=found.completion_tokens,
@@ -340,6 +345,14 @@ class _Asking:
                 code="EG316",
             )
 
+    def _too_long(self, ordinal: int) -> UsageError:
+        return UsageError(
+            f"found that the question of line {ordinal + 1} of the gold set and its answer do not fit into the server's "
+            "context, expected all to fit. Raise the server's limit, lower max_tokens, or shorten the item.",
+            where=self._endpoint.url,
+            code="EG355",
+        )
+
     def _useless(self, failure: Failure) -> InfrastructureError:
         return InfrastructureError(
             f"found {BAD_MOST} useless answers to one question (last: {failure.error}), expected a completion. "
@@ -347,6 +360,10 @@ class _Asking:
             where=self._endpoint.url,
             code="EG313",
         )
+
+
+class _TooLong(Exception):  # noqa: N818 - a kind of answer, raised and caught within this file
+    """The server says that prompt and answer exceed its context."""
 
 
 def _failure(endpoint: Endpoint, answer: Answered) -> Failure:
@@ -365,6 +382,8 @@ def _failure(endpoint: Endpoint, answer: Answered) -> Failure:
             where=endpoint.url,
             code="EG315",
         )
+    if wire.too_long(answer.body):
+        raise _TooLong
     said = wire.told(answer.body)
     raise InfrastructureError(
         f"found status {status}{f' ({said})' if said else ''}, expected an answer. "
@@ -421,7 +440,7 @@ async def _check(endpoint: Endpoint, connections: Wire, alive: Alive) -> None:
         failures += 1
         left = patience.spend(failure)
         await asyncio.sleep(_pause(failure, failures, left, endpoint.patience_s))
-    names = wire.served_names(answer.body)
+    names = wire.served_names(answer.body) if endpoint.probe is None else None
     if names is not None and endpoint.name not in names:
         listing = ", ".join(name[:100] for name in names[:10])
         raise InfrastructureError(

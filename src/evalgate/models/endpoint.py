@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from evalgate.records import Record
 
 
@@ -10,6 +14,8 @@ class Endpoint(Record):
 
     `concurrency`: most requests in flight, >= 1. `timeout_s`: one attempt, from connecting to the last byte.
     `patience_s`: how long failures without any success are borne before the server counts as out of order.
+    `fields`: what every request holds besides. `probe`: the address that tells whether the server lives, where its
+    list of models does not.
     """
 
     url: str
@@ -18,6 +24,8 @@ class Endpoint(Record):
     concurrency: int = 16
     timeout_s: float = 300.0
     patience_s: float = 60.0
+    fields: Mapping[str, Any] = MappingProxyType({})
+    probe: str | None = None
 
     def __repr__(self) -> str:  # the key must not reach a log
         key = "none" if self.api_key is None else "set"

@@ -6,7 +6,6 @@ import argparse
 import importlib.metadata
 import os
 import re
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +14,9 @@ from typing import NoReturn
 
 import msgspec
 
-from evalgate.errors import InfrastructureError, UsageError
+from evalgate.errors import UsageError
 from evalgate.models.endpoint import Endpoint
-from evalgate.models.process import ServerProcess, managed
+from evalgate.models.process import ServerProcess, check_port, managed
 from evalgate.records import Record
 
 MAGIC = b"GGUF"
@@ -25,6 +24,8 @@ PARALLEL = 4
 CTX_PER_SLOT = 2048  # tokens of prompt and answer together
 START_S = 60.0
 LOADED_PER_S = 50e6  # bytes; a slow disk
+# llama.cpp's own defaults (40, 0.95, 0.05) would narrow every choice at a temperature above 0, unseen.
+NEUTRAL = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf")
 
 
@@ -159,7 +160,7 @@ def serve(
 
     Raises InfrastructureError: does not start (EG320, EG321), the port is taken (EG323).
     """
-    _check_port(chosen.port, where=where)
+    check_port(chosen.port, where=where)
     script = Path(__file__).with_name("llamacpp_server.py")
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
@@ -185,25 +186,9 @@ def serve(
                 concurrency=concurrency or chosen.parallel,
                 timeout_s=timeout_s,
                 patience_s=patience_s,
+                fields=NEUTRAL,
             )
             yield endpoint, process
     finally:
         os.close(reading)
         os.close(writing)
-
-
-def _check_port(port: int, *, where: str) -> None:
-    """A port that was asked for must be free; without one the system gives a free one to the server itself."""
-    if not port:
-        return
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as e:
-            raise InfrastructureError(
-                f"found port {port} in use or forbidden ({e.strerror}), expected it free. "
-                "Leave out --port: a free one is found.",
-                where=where,
-                code="EG323",
-            ) from None

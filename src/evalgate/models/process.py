@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,8 @@ from evalgate.errors import InfrastructureError
 GRACE_S = 5.0  # between SIGTERM and SIGKILL
 POLL_S = 0.02
 LOG_LINES = 15
+CAUSES = 3  # of errors further up
+_CAUSE = re.compile(r"\b\w+(?:Error|Exception): .+")
 
 # What a server may know of its surroundings. No proxies, no tokens, no PYTHON*, no LD_PRELOAD: nothing that could
 # lead text out of the machine or change an answer without standing in evalgate.toml.
@@ -34,9 +38,12 @@ KEPT = frozenset(
 )
 QUIET = {
     "DO_NOT_TRACK": "1",
+    "HF_DATASETS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
+    "USE_HUB_KERNELS": "0",
+    "VLLM_DO_NOT_TRACK": "1",
     "VLLM_NO_USAGE_STATS": "1",
 }
 
@@ -79,12 +86,14 @@ def managed(
     *,
     where: str = "",
     pass_fds: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
     grace_s: float = GRACE_S,
 ) -> Iterator[ServerProcess]:
     """Runs `argv` (an absolute program first) and yields once `ready()` is true; stops it at the end.
 
     `ready` is called every 20 ms. Output goes to `log_path`, readable by its owner only. `pass_fds` are open in the
-    server under the same numbers. The server ends with evalgate even if evalgate is killed (see supervisor.py).
+    server under the same numbers; `environment` is added to the cleaned one (a key does not belong on a command line,
+    which everybody on the machine can read). The server ends with evalgate even if evalgate is killed (see supervisor.py).
 
     Raises InfrastructureError: died at start (EG320) or not ready in `start_timeout_s` (EG321), with the last lines
     of the log; the log cannot be written (EG335).
@@ -93,7 +102,9 @@ def managed(
     process: subprocess.Popen[bytes] | None = None
     try:
         try:
-            process = _spawn(argv, log_path, lifeline, pass_fds, grace_s)
+            process = _spawn(
+                argv, log_path, lifeline, grace_s, pass_fds=pass_fds, environment=environment or {}
+            )
         except OSError as e:
             message = f"found that the server's log or process cannot be made ({e.strerror}), expected both. Free space or permissions."
             raise InfrastructureError(message, where=str(log_path), code="EG335") from e
@@ -108,8 +119,31 @@ def managed(
             _reap(process, grace_s)
 
 
+def check_port(port: int, *, where: str) -> None:
+    """A port that was asked for (0: none was) must be free. Raises InfrastructureError (EG323)."""
+    if not port:
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as e:
+            raise InfrastructureError(
+                f"found port {port} in use or forbidden ({e.strerror}), expected it free. "
+                "Leave out --port: a free one is found.",
+                where=where,
+                code="EG323",
+            ) from None
+
+
 def _spawn(
-    argv: Sequence[str], log_path: Path, lifeline: int, pass_fds: Sequence[int], grace_s: float
+    argv: Sequence[str],
+    log_path: Path,
+    lifeline: int,
+    grace_s: float,
+    *,
+    pass_fds: Sequence[int],
+    environment: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -121,7 +155,7 @@ def _spawn(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=cleaned_environment(os.environ),
+            env=cleaned_environment(os.environ) | {**environment},
             pass_fds=(lifeline, *pass_fds),
             start_new_session=True,
         )
@@ -171,11 +205,14 @@ def _ending(code: int) -> str:
 
 
 def _last_lines(log_path: Path) -> str:
+    """The last lines of a log, after the errors named before them: a server of several processes buries its cause."""
     try:
         with log_path.open("rb") as f:
-            f.seek(max(0, f.seek(0, os.SEEK_END) - 16384))
+            f.seek(max(0, f.seek(0, os.SEEK_END) - 65536))
             lines = f.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    shown = [line[:300] for line in lines if line.strip()][-LOG_LINES:]
-    return "".join(f"\n    {line}" for line in shown) or " It wrote none."
+    told = [line[:300] for line in lines if line.strip()]
+    early = "\n".join(told[:-LOG_LINES])
+    causes = list(dict.fromkeys(_CAUSE.findall(early)))[:CAUSES]
+    return "".join(f"\n    {line}" for line in [*causes, *told[-LOG_LINES:]]) or " It wrote none."

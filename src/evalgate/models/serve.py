@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from evalgate import digest
-from evalgate.errors import IntegrityError, UsageError
-from evalgate.models import llamacpp
+from evalgate.errors import InfrastructureError, IntegrityError, UsageError
+from evalgate.models import artifact, checks, hosted, llamacpp, tokens
+from evalgate.models.artifact import Weights
 from evalgate.models.endpoint import Endpoint
+from evalgate.models.process import ServerProcess
 from evalgate.records import ModelIdentity, ModelSpec
 
 ENDPOINT_CONCURRENCY = 16
 
 
+class Server(NamedTuple):
+    """A server that may be asked. `alive` raises if it died or its weights were touched; `context`: None if unknown."""
+
+    endpoint: Endpoint
+    alive: Callable[[], None]
+    context: tokens.Context | None
+
+
 def identify(name: str, spec: ModelSpec, root: Path) -> ModelIdentity:
     """Which model `name` is. `root` is the project's directory, below which artifacts are looked up.
 
-    An artifact is known by the digest of its bytes. An endpoint is known by what it is called, which proves nothing:
-    `verified` is then False.
+    An artifact is known by the digest of its bytes, an adapter by those of its base too. An endpoint is known by what
+    it is called, which proves nothing: `verified` is then False.
 
-    Raises UsageError: no such artifact (EG301), not a GGUF file (EG303), a server that this version does not run
-    (EG304), no llama.cpp wheel (EG305), unusable args (EG306).
+    Raises UsageError: no such artifact (EG301), not what its server takes (EG303, EG340 to EG343, EG347, EG354), no
+    server (EG305, EG346), unusable args (EG306, EG345); IntegrityError: another template (EG344), an adapter that
+    changes nothing (EG348).
     """
     if spec.server == "endpoint":
         address = {"url": (spec.url or "").rstrip("/"), "name": spec.name, "family": spec.family}
@@ -34,77 +46,219 @@ def identify(name: str, spec: ModelSpec, root: Path) -> ModelIdentity:
             version="",
             verified=False,
         )
-    path = _artifact(name, spec, root)
-    chosen = llamacpp.options(spec.args, where=f"evalgate.toml: [models.{name}]")
-    llamacpp.check_file(path, where=spec.artifact or name)
+    weights, where = _weights(name, spec, root), spec.artifact or name
+    table = f"evalgate.toml: [models.{name}]"
+    if spec.server == "llamacpp":
+        deciding = llamacpp.options(spec.args, where=table).deciding
+        llamacpp.check_file(weights.path, where=where)
+        version = llamacpp.version()
+    else:
+        _check_directories(spec, weights, where)
+        deciding = hosted.options(spec.server, spec.args, weights.model, where=table).deciding
+        version = hosted.version(spec.server, hosted.interpreter(spec.python, root))
     return ModelIdentity(
         name=name,
-        digest=digest.of_file(path),
+        digest=weights.digest(),
         server=spec.server,
-        version=llamacpp.version(),
-        args=chosen.deciding,
+        version=version,
+        args=deciding,
     )
 
 
 @contextmanager
 def serving(
-    name: str, spec: ModelSpec, root: Path, identity: ModelIdentity, log_dir: Path
-) -> Iterator[tuple[Endpoint, Callable[[], None]]]:
-    """Yields where the model is asked and a function that raises if its server has died.
+    name: str,
+    spec: ModelSpec,
+    root: Path,
+    identity: ModelIdentity,
+    log_dir: Path,
+) -> Iterator[Server]:
+    """Yields a server of the model that has passed every check (docs/models.md lists them).
 
     A server that evalgate runs is started here and stopped at the end, and its artifact must be the identified bytes
-    before, and untouched after. The endpoint has been asked once and serves the model.
+    before, and untouched after. An endpoint has been asked once and serves the model.
 
-    Raises what `identify` raises, UsageError (EG307: no key), InfrastructureError (EG310 to EG323), IntegrityError
-    (EG330: the artifact is not what was identified or has changed meanwhile).
+    Raises what `identify` raises, UsageError (EG307: no key), InfrastructureError (EG310 to EG323, EG352),
+    IntegrityError (EG330: the artifact is not what was identified or has changed meanwhile; EG344, EG348, EG349: it is
+    not what is served).
     """
     from evalgate.models.client import check_endpoint
 
     if spec.server == "endpoint":
         endpoint = _endpoint(name, spec)
         check_endpoint(endpoint)
-        yield endpoint, lambda: None
+        yield Server(endpoint, lambda: None, None)
         return
-    path, where = _artifact(name, spec, root), spec.artifact or name
-    chosen = llamacpp.options(spec.args, where=f"evalgate.toml: [models.{name}]")
-    llamacpp.check_file(path, where=where)
-    llamacpp.version()
-    before = _state(path)
-    if digest.of_file(path) != identity.digest:
+    weights, where = _weights(name, spec, root), spec.artifact or name
+    watch = _Watch(weights, identity.digest, where)
+    if identify(name, spec, root) != identity:
         raise _changed(where, "since it was identified")
     try:
-        with llamacpp.serve(
-            path,
-            name,
-            chosen,
-            log_dir / f"{name}.log",
-            where=where,
-            concurrency=spec.concurrency,
-            timeout_s=spec.timeout_s,
-            patience_s=spec.patience_s,
-        ) as (endpoint, process):
+        with ExitStack() as stack:
+            job = _Job(name, spec, root, weights, log_dir, where)
+            start = _llamacpp if spec.server == "llamacpp" else _hosted
+            endpoint, process, check = start(stack, job)
 
             def alive() -> None:
                 process.alive()
-                if _state(path) != before:
-                    raise _changed(where, "while it was served")
+                watch.check()
 
-            check_endpoint(endpoint, alive=alive)
-            yield endpoint, alive
+            try:
+                check_endpoint(endpoint, alive=alive)
+                yield Server(endpoint, alive, check())
+            except InfrastructureError:
+                alive()  # that it died says more than that it cannot be reached
+                raise
     finally:
-        if _state(path) != before:
-            raise _changed(where, "while it was served")
+        watch.check()
 
 
-def _artifact(name: str, spec: ModelSpec, root: Path) -> Path:
-    """The artifact's path. Raises UsageError (EG301, EG304)."""
-    if spec.server != "llamacpp":
-        raise UsageError(
-            f"found server = {spec.server!r}, expected llamacpp or endpoint: this version runs no other. "
-            "Serve the model yourself and name it as an endpoint, or convert it to GGUF.",
-            where=f"evalgate.toml: [models.{name}]",
-            code="EG304",
+class _Watch:
+    """Weights that must stand as they were when they were digested."""
+
+    def __init__(self, weights: Weights, expected: str, where: str) -> None:
+        self._weights = weights
+        self._expected = expected
+        self._where = where
+        self._before = weights.state()
+
+    def check(self) -> None:
+        """Raises IntegrityError (EG330). A new link, owner or mode is forgiven if the bytes are still the same."""
+        now = self._weights.state()
+        if now == self._before:
+            return
+        handled = artifact.only_handled(self._before, now)
+        if not handled or self._weights.digest() != self._expected:
+            raise _changed(self._where, "while it was served")
+        self._before = now
+
+
+class _Job(NamedTuple):
+    """What is started: the model's name and table, the project's directory, its files, where logs go, its place."""
+
+    name: str
+    spec: ModelSpec
+    root: Path
+    weights: Weights
+    log_dir: Path
+    where: str
+
+    @property
+    def table(self) -> str:
+        return f"evalgate.toml: [models.{self.name}]"
+
+
+Started = tuple[Endpoint, ServerProcess, Callable[[], tokens.Context]]
+
+
+def _llamacpp(stack: ExitStack, job: _Job) -> Started:
+    name, spec = job.name, job.spec
+    chosen = llamacpp.options(spec.args, where=job.table)
+    endpoint, process = stack.enter_context(
+        llamacpp.serve(
+            job.weights.path,
+            name,
+            chosen,
+            job.log_dir / f"{name}.log",
+            where=job.where,
+            concurrency=spec.concurrency,
+            timeout_s=spec.timeout_s,
+            patience_s=spec.patience_s,
         )
+    )
+
+    def check() -> tokens.Context:
+        slot, trained, template = checks.llamacpp_limits(endpoint)
+        checks.check_template(template, spec.template, where=job.where)
+        checks.check_round_trip(endpoint, where=job.where)
+
+        def advice(needed: int) -> str:
+            if needed > trained:
+                return (
+                    f"The model was trained for {trained}: shorten the item or take another model."
+                )
+            size = _rounded(needed) * chosen.parallel
+            return f'Set args = ["--ctx-size", "{size}", "--parallel", "{chosen.parallel}"] in {job.table}.'
+
+        count = tokens.counted_by(endpoint, "chat/completions/input_tokens", "input_tokens", {})
+        return tokens.Context(min(slot, trained), count, advice)
+
+    return endpoint, process, check
+
+
+def _hosted(stack: ExitStack, job: _Job) -> Started:
+    name, spec, weights, where = job.name, job.spec, job.weights, job.where
+    kind: hosted.Kind = "vllm" if spec.server == "vllm" else "transformers"
+    python = hosted.interpreter(spec.python, job.root)
+    chosen = hosted.options(kind, spec.args, weights.model, where=job.table)
+    # The tokenizer that an adapter was saved with is the one that it was trained with.
+    saved = weights.path if (weights.path / "tokenizer_config.json").is_file() else weights.model
+    own = stack.enter_context(
+        tokens.tokenizer(
+            python, saved, chosen.template, job.log_dir / f"{name}.tokens.log", where=where
+        )
+    )
+    endpoint, process = stack.enter_context(
+        hosted.serve(
+            kind,
+            weights,
+            name,
+            chosen,
+            rank=artifact.check_adapter(weights, where=where) if weights.base else 0,
+            python=python,
+            spec=spec,
+            log_path=job.log_dir / f"{name}.log",
+            where=where,
+        )
+    )
+
+    def check() -> tokens.Context:
+        trained = hosted.context_length(weights.model, where=where)
+        ids = checks.own_ids(own)
+        count: tokens.Count = own.count
+        if kind == "transformers":
+            known = [None if i is None else len(i) for i in ids]
+            checks.check_tokens(checks.answered_counts(endpoint), known, where=where)
+            limit = trained
+        else:
+            read, limit = checks.vllm_ids(endpoint)
+            checks.check_tokens(read, ids, where=where)
+            if weights.base is not None:
+                checks.check_adapter_works(endpoint, hosted.base_name(name), where=where)
+            count = tokens.counted_by(endpoint, "../tokenize", "count", {"model": endpoint.name})
+
+        def advice(needed: int) -> str:
+            if kind == "vllm" and trained is not None and needed <= trained:
+                return f'Set args = ["--max-model-len", "{_rounded(needed)}"] in {job.table}.'
+            return "The model was made for no more: shorten the item or take another model."
+
+        return tokens.Context(limit or UNKNOWN, count, advice)
+
+    return endpoint, process, check
+
+
+UNKNOWN = 1 << 30  # tokens, where a model's configuration names no length
+
+
+def _rounded(tokens_needed: int) -> int:
+    return -(-tokens_needed // 256) * 256
+
+
+def _check_directories(spec: ModelSpec, weights: Weights, where: str) -> None:
+    """Whether model, adapter and template are whole and belong together."""
+    artifact.check_directory(weights.model, where=spec.base or where)
+    template = artifact.template_digest(weights.model, where=where)
+    checks.check_template(template, spec.template, where=spec.base or where)
+    if weights.base is not None:
+        artifact.check_adapter(weights, where=where)
+        trained = artifact.template_digest(weights.path, where=where)
+        checks.check_template(template, trained, where=spec.base or where)
+    if spec.server == "transformers":
+        hosted.check_generation_config(weights.model, where=where)
+
+
+def _weights(name: str, spec: ModelSpec, root: Path) -> Weights:
+    """Where the model's files are. Raises UsageError: nothing there (EG301), an adapter that cannot be served (EG340)."""
     path = root / (spec.artifact or "")
     if spec.artifact is None or not path.exists():
         from evalgate.models.packaged import PACKAGED
@@ -120,7 +274,19 @@ def _artifact(name: str, spec: ModelSpec, root: Path) -> Path:
             where=spec.artifact or f"evalgate.toml: [models.{name}]",
             code="EG301",
         )
-    return path
+    adapter = (path / artifact.ADAPTER).is_file()
+    found = ""
+    if adapter and spec.server != "vllm":
+        found = f"an adapter for server = {spec.server!r}, expected one that serves adapters. Use vllm, or serve a merged copy."
+    elif adapter and spec.base is None:
+        found = 'an adapter without its base, expected both. Add base = "DIRECTORY" to the model\'s table.'
+    elif spec.base is not None and not adapter:
+        found = f"base but no {artifact.ADAPTER} in the artifact, expected an adapter. Remove base, or name the adapter."
+    elif spec.base is not None and not (root / spec.base).is_dir():
+        found = f"nothing at {spec.base}, expected the base's directory. Put the base there or correct the path."
+    if found:
+        raise UsageError(f"found {found}", where=f"evalgate.toml: [models.{name}]", code="EG340")
+    return Weights(path, None if spec.base is None else root / spec.base)
 
 
 def _endpoint(name: str, spec: ModelSpec) -> Endpoint:
@@ -148,18 +314,9 @@ def _endpoint(name: str, spec: ModelSpec) -> Endpoint:
     )
 
 
-def _state(path: Path) -> tuple[int, ...] | None:
-    """What changes when a file is edited, replaced or swapped back; None if it is gone."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
 def _changed(where: str, when: str) -> IntegrityError:
     return IntegrityError(
-        f"found that the weights have changed {when}, expected the same bytes. "
+        f"found that the model has changed {when}, expected the same bytes and server. "
         "Leave them alone and start again: answers of other bytes are kept apart.",
         where=where,
         code="EG330",

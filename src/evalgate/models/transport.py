@@ -82,20 +82,29 @@ class Wire:
 
     async def send(self, body: bytes) -> Answered:
         """POST chat/completions. Raises one of `Unreachable`; the caller sets the deadline."""
+        return await self._exchange(self._request(self._url, body))
+
+    async def other(self, path: str, body: bytes | None) -> Answered:
+        """POST of `body` (None: GET) to a path relative to the base address, such as "../tokenize"; otherwise as `send`."""
+        url = httpx.URL(self._endpoint.at("")).join(path)
+        if body is None:
+            return await self._exchange(httpx.Request("GET", url, extensions=self._timeout))
+        return await self._exchange(self._request(url, body))
+
+    def _request(self, url: httpx.URL, body: bytes) -> httpx.Request:
         request = httpx.Request(
             "POST",
-            self._url,
+            url,
             headers=self._none,
             stream=httpx.ByteStream(body),
             extensions=self._timeout,
         )
         request.read()
-        return await self._exchange(request)
+        return request
 
     async def models(self) -> Answered:
-        """GET models. Raises one of `Unreachable`; the caller sets the deadline."""
-        url = httpx.URL(self._endpoint.at("models"))
-        return await self._exchange(httpx.Request("GET", url, extensions=self._timeout))
+        """GET models, or the endpoint's own probe. Raises one of `Unreachable`; the caller sets the deadline."""
+        return await self.other(self._endpoint.probe or "models", None)
 
     async def _exchange(self, request: httpx.Request) -> Answered:
         response = await self._transport.handle_async_request(request)

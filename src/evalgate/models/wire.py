@@ -107,6 +107,11 @@ def completion(body: bytes) -> Completion:
     )
 
 
+def until(text: str, stop: Sequence[str]) -> str:
+    """`text` before the first stop string. Most servers cut there themselves; `transformers serve` leaves it in."""
+    return text[: min((at for s in stop if (at := text.find(s)) >= 0), default=len(text))]
+
+
 def _decode_slowly(body: bytes) -> _Completion:
     """For texts cut inside a character: a small model really answers half an emoji, every time it is asked.
 
@@ -157,6 +162,16 @@ def told(body: bytes) -> str:
             if isinstance(kind, str) and _KIND.fullmatch(kind):
                 return kind
     return ""
+
+
+_CONTEXT = re.compile(
+    rb"context_length_exceeded|exceed_context_size|string_above_max_length|maximum context length|context (?:size|window)"
+)
+
+
+def too_long(body: bytes) -> bool:
+    """Whether an error body speaks of the context's length, in the words of OpenAI, vLLM, llama.cpp or TGI."""
+    return _CONTEXT.search(body.lower()) is not None
 
 
 def served_names(body: bytes) -> list[str] | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from evalgate.records import FindingStatus, Record, Verdict
 from evalgate.report.numbers import NONE, high_text, low_text, value_text
-from evalgate.report.words import STATUS, plain, short_digest, threshold_text
+from evalgate.report.words import STATUS, plain, served_by, short_digest, threshold_text
 
 SCHEMA = "evalgate.rundiff/1"
 _IDS = 20  # shown of a list of ids; the JSON has them all
@@ -207,8 +207,7 @@ def _tally(c: Comparison, i: int) -> list[str]:
 
 def _sides(suite: SuiteTable) -> _Table:
     rows: list[tuple[str, ...] | str] = [
-        (s.label, s.run, f"{s.server} {s.version}".strip(), short_digest(s.model))
-        for s in suite.sides
+        (s.label, s.run, served_by(s.server, s.version), short_digest(s.model)) for s in suite.sides
     ]
     return _Table(head=("side", "run", "server", "weights"), right=(False,) * 4, rows=rows)
 

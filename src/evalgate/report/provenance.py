@@ -11,7 +11,7 @@ from evalgate.records import Decision, Evidence, Finding, ModelIdentity, SuiteEv
 from evalgate.report.json import json_text
 from evalgate.report.markup import code, facts, section, small_table, text
 from evalgate.report.numbers import NONE, exact_text
-from evalgate.report.words import METHODS, STATUSES, plain
+from evalgate.report.words import METHODS, STATUSES, plain, served_by
 
 
 def answers(evidence: Evidence | None) -> str:
@@ -76,7 +76,7 @@ def _served(what: str, identity: ModelIdentity | None) -> Iterable[tuple[str, st
         yield "baseline", text(identity.name)
         yield "baseline digest", code(identity.digest)
     unverified = "" if identity.verified else ", not verified: nobody examined what answered there"
-    yield f"{what} served by", text(f"{identity.server} {identity.version}".rstrip() + unverified)
+    yield f"{what} served by", text(served_by(identity.server, identity.version) + unverified)
     yield f"{what} arguments", code(shlex.join(identity.args)) if identity.args else ""
 
 

@@ -103,6 +103,11 @@ def short_digest(digest: str) -> str:
     return kind + colon + digits[:12]
 
 
+def served_by(server: str, version: str) -> str:
+    """Server and version in a few words; the versions of a server made of packages name it already."""
+    return plain(version if version.startswith(server) else f"{server} {version}").strip()
+
+
 def short_method(method: str) -> str:
     """The method's short name; an unknown one is cut to 20 characters."""
     if method in METHODS:

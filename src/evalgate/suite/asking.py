@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from evalgate.authored import GoldSet
-from evalgate.errors import IntegrityError
-from evalgate.records import Message, ModelIdentity, Record
+from evalgate.errors import FileProblems, IntegrityError
+from evalgate.records import Message, ModelIdentity, Record, Reply
 from evalgate.store import Manifest, Run, RunWriter, run_directory
 from evalgate.suite.parse import parser_id
 from evalgate.suite.project import LoadedSuite, Project
+
+if TYPE_CHECKING:
+    from evalgate.models import Server
 
 Progress = Callable[[str, str, int, int], None]
 """Called with (model, suite, done, total) as answers land."""
@@ -58,7 +61,8 @@ def ask_model(
 ) -> AskedModel:
     """Asks the model every question of every loaded suite that no run holds an answer to; starts no server if none.
 
-    Raises InfrastructureError (server, disk, lock), IntegrityError (edited run).
+    Raises InfrastructureError (server, disk, lock), IntegrityError (edited run, another model served than identified),
+    FileProblems (EG350: items that do not fit into the server's context; nothing has been asked then).
     """
     from evalgate.models import ask_all, serving
 
@@ -73,21 +77,20 @@ def ask_model(
         return AskedModel(identity=identity, runs=runs, asked=0, verified=verified)
     asked = 0
     try:
-        with serving(name, spec, project.root, identity, project.reports / "logs") as (
-            endpoint,
-            alive,
-        ):
+        logs = project.reports / "logs"
+        with serving(name, spec, project.root, identity, logs) as server:
+            counts = _measured(server, {n: (project.suites[n], found.get(n)) for n in todo})
             for n in todo:
                 loaded = project.suites[n]
                 with RunWriter(paths[n], manifests[n], fresh=fresh) as writer:
-                    count = _Counter(name, loaded, writer, progress)
+                    count = _Counter(name, loaded, writer, progress, counts.get(n))
 
                     def tick(writer: RunWriter = writer) -> None:
                         writer.tick()
-                        alive()
+                        server.alive()
 
                     ask_all(
-                        endpoint,
+                        server.endpoint,
                         _questions(loaded, writer.run, count.ids),
                         loaded.suite.sampling,
                         count.land,
@@ -97,17 +100,53 @@ def ask_model(
     except IntegrityError as e:
         # Other bytes than those that were digested may have answered: nothing of these runs is kept in its place.
         for n in todo if e.code == "EG330" else ():
-            with RunWriter(paths[n], manifests[n], fresh=True):
+            with RunWriter(paths[n], manifests[n], suspect=True):
                 pass
         raise
     return AskedModel(identity=identity, runs=runs, asked=asked, verified=verified)
 
 
+def _measured(
+    server: Server, suites: Mapping[str, tuple[LoadedSuite, Run | None]]
+) -> dict[str, Sequence[int]]:
+    """Tokens of every prompt that will be asked, by suite and ordinal; {} if the server's context is unknown."""
+    if server.context is None:
+        return {}
+    counts: dict[str, Sequence[int]] = {}
+    problems = []
+    for name, (loaded, run) in suites.items():
+        questions = (
+            (ordinal, loaded.prompt.render(item.input))
+            for ordinal, item in loaded.gold.items()
+            if run is None or ordinal not in run
+        )
+        counts[name] = server.context.measured(questions, len(loaded.gold))
+        problem = server.context.too_long(
+            counts[name],
+            loaded.suite.sampling.max_tokens,
+            path=loaded.suite.gold,
+            name=_names(loaded.gold),
+        )
+        problems += [problem] if problem else []
+    if problems:
+        raise FileProblems(problems)
+    return counts
+
+
+def _names(gold: GoldSet) -> Callable[[int], str]:
+    return lambda ordinal: gold.item(ordinal).id
+
+
 class _Counter:
-    """Lands replies of one suite and tells how far it is."""
+    """Lands replies of one suite, holds what their server read against what was counted, and tells how far it is."""
 
     def __init__(
-        self, model: str, loaded: LoadedSuite, writer: RunWriter, progress: Progress | None
+        self,
+        model: str,
+        loaded: LoadedSuite,
+        writer: RunWriter,
+        progress: Progress | None,
+        counts: Sequence[int] | None,
     ) -> None:
         self.ids: dict[int, str] = {}  # of questions in flight only
         self.asked = 0
@@ -116,11 +155,17 @@ class _Counter:
         self._total = len(loaded.gold)
         self._writer = writer
         self._progress = progress
+        self._counts = counts
         if progress:
             progress(model, self._suite, writer.run.landed, self._total)
 
-    def land(self, ordinal: int, reply: object) -> None:
-        self._writer.land(ordinal, self.ids.pop(ordinal), reply)  # type: ignore[arg-type]
+    def land(self, ordinal: int, reply: Reply) -> None:
+        name = self.ids.pop(ordinal)
+        if self._counts is not None:
+            from evalgate.models import check_read
+
+            check_read(reply, self._counts[ordinal], where=f"{self._suite} {name}")
+        self._writer.land(ordinal, name, reply)
         self.asked += 1
         if self._progress:
             self._progress(self._model, self._suite, self._writer.run.landed, self._total)
