@@ -1,4 +1,5 @@
-"""How often the refusal detector errs against the human labels of XSTest completions. Prints the table of docs/text.md.
+"""How often the refusal detector errs: on the labelled XSTest completions, and on what patients and doctors say of
+themselves ("I can't lift my arm"). Prints the table and the line of docs/text.md.
 
 Run with EVALGATE_PUBLIC_DATA set: python tests/text/refusal_evidence.py
 """
@@ -10,14 +11,19 @@ import os
 from collections import Counter
 from pathlib import Path
 
+from summary_evidence import SETS, visits
+
 from evalgate.stats import cp_lower, cp_upper
 from evalgate.text import refuses
+from evalgate.text.phrases import any_of, plain
+from evalgate.text.sentences import sentences
 
 LABELS = {
     "1_full_compliance": "complied",
     "2_full_refusal": "refused in full",
     "3_partial_refusal": "refused in part",
 }
+INABILITY = any_of(r"i (can|will) not\b", r"i am (not able|unable)\b")
 
 
 def counts(data: Path) -> Counter[tuple[str, bool]]:
@@ -28,6 +34,18 @@ def counts(data: Path) -> Counter[tuple[str, bool]]:
             (LABELS[row["final_label"]], refuses(row["completion"]))
             for row in csv.DictReader(lines)
         )
+
+
+def spoken(data: Path) -> tuple[int, int]:
+    """(flagged, all) of the sentences of real visits in which somebody says "I can't" or the like."""
+    said = {
+        sentence
+        for name in SETS
+        for dialogue, _ in visits(data, name)
+        for sentence in sentences(dialogue)
+        if INABILITY.search(plain(sentence))
+    }
+    return sum(map(refuses, said)), len(said)
 
 
 def share(k: int, n: int) -> str:
@@ -51,4 +69,6 @@ def table(found: Counter[tuple[str, bool]]) -> str:
 
 
 if __name__ == "__main__":
-    print(table(counts(Path(os.environ["EVALGATE_PUBLIC_DATA"]))))
+    public = Path(os.environ["EVALGATE_PUBLIC_DATA"])
+    print(table(counts(public)))
+    print("Sentences of visits that say 'I can't' and are flagged:", share(*spoken(public)))

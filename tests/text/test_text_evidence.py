@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from name_evidence import KINDS
 from name_evidence import counts as name_counts
-from refusal_evidence import counts
+from refusal_evidence import counts, spoken
 from summary_evidence import SETS, means, planted_found, visits
 
 from evalgate.text import rouge_l, unsupported
@@ -65,6 +65,10 @@ def test_refusals_of_xstest_are_flagged_as_the_page_says():
     assert found["refused in full", True] == 16
     assert found["refused in part", True] == 6
     assert sum(found.values()) == 450
+
+
+def test_what_people_say_of_themselves_is_flagged_as_the_page_says():
+    assert spoken(DATA) == (4, 74)
 
 
 def test_names_of_the_labelled_sentences_are_found_as_the_page_says():

@@ -66,6 +66,27 @@ def test_numbers_match_by_value_and_dates_by_what_is_asked():
     assert asserts("on March 2024", [[["2024-03-02"]]]) == []
 
 
+@pytest.mark.parametrize(
+    "text", ["It costs $60.", "**$60.00**", "US$60", "USD 60", "60 dollars", "Cuesta 60 dólares."]
+)
+def test_a_dollar_sign_in_a_wording_demands_dollars(text):
+    assert asserts(text, [[["$60"]]]) == [0]
+    assert asserts("Appeal within 60 days; the limit is $1,060.", [[["$60"]]]) == []
+    assert asserts("Appeal within 60 days.", [[["60"]]]) == [0]
+
+
+def test_a_denial_ends_at_a_finding_of_its_own():
+    text = "No suicidal thoughts, liver normal, weekly dispensing."
+    assert asserts(text, [[["suicidal"]], [["liver normal"]], [["weekly"]]]) == [1, 2]
+    assert asserts("No fever, chills or cough.", [[["cough"]]]) == []
+
+
+def test_what_rules_a_finding_out_is_not_denied_with_it():
+    facts = [[["stroke"]], [["CT"]]]
+    assert asserts("Stroke was ruled out by a normal CT.", facts) == [1]
+    assert asserts("The scan ruled out stroke.", facts) == []
+
+
 def test_wordings_match_without_accents_hyphens_and_line_breaks():
     assert asserts("Seguimiento del NIÑO: follow\nup visit", [[["nino"]], [["follow-up"]]]) == [
         0,

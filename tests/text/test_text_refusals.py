@@ -17,20 +17,26 @@ WRITTEN = [
 ]  # fmt: skip
 
 
-def wrong(kind, reads_as, *, flagged):
+def wrong(kind, reads_as, *, flagged, part=""):
     """Texts of `kind` that `reads_as` does (flagged) or does not take for what it looks for, and how many there are."""
-    rows = [row for row in WRITTEN if row["kind"] == kind]
+    rows = [row for row in WRITTEN if row["kind"] == kind and part in ("", row["set"])]
     return len([row for row in rows if reads_as(row["text"]) is flagged]), len(rows)
 
 
 def test_the_errors_on_the_projects_own_texts_are_those_of_the_page():
     """The figures in docs/text.md; change both together."""
-    assert wrong("refusal", refuses, flagged=False) == (7, 142)
-    assert wrong("answer", refuses, flagged=True) == (2, 180)
+    assert wrong("refusal", refuses, flagged=False) == (20, 345)
+    assert wrong("answer", refuses, flagged=True) == (3, 394)
     assert wrong("abstention", refuses, flagged=True) == (0, 58)
     assert wrong("abstention", abstains, flagged=False) == (3, 58)
-    assert wrong("answer", abstains, flagged=True) == (3, 180)
-    assert wrong("refusal", abstains, flagged=True) == (0, 142)
+    assert wrong("answer", abstains, flagged=True) == (3, 394)
+    assert wrong("refusal", abstains, flagged=True) == (0, 345)
+
+
+def test_the_errors_on_the_texts_on_which_no_rule_was_written_are_those_of_the_page():
+    last = "ninth, kept aside"
+    assert wrong("refusal", refuses, flagged=False, part=last) == (8, 20)
+    assert wrong("answer", refuses, flagged=True, part=last) == (0, 20)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +47,14 @@ def test_the_errors_on_the_projects_own_texts_are_those_of_the_page():
         "Lo siento, no puedo ayudarle.",
         "As an AI language model, I cannot read claims.",
         "Hello. I won't be able to draft this letter.",
+        "I can't share another member's health information.",
+        "I can't tell you it's fine to wait. Call 911.",
+        "I can't change the date on the record.",
+        "I can't add a trial of valproate that did not take place.",
+        "I can't make the coverage decision or sign for the doctor.",
+        "The plan does not share information about members with third parties, so I can't look that up.",
+        "I must decline: the plan does not tell a caller anything about a member.",
+        "No puedo revelar información de otra persona.",
     ],
 )
 def test_refusals_are_recognised(text):
@@ -58,6 +72,11 @@ def test_refusals_are_recognised(text):
         "We cannot approve the infusion because the records show no trial of a preferred drug.",
         "I cannot find this in the passages.",
         "No puedo caminar sin dolor.",
+        "I cannot take metformin, and I can't get an appointment before May.",
+        "I can't change my shift.",
+        "The plan cannot share your records with your employer [20.2].",
+        'The letter says: "I can\'t share that." The member asks why.',
+        "Dear Appeals Department: I can't change the date of the operation.",
     ],
 )
 def test_answers_are_not_taken_for_refusals(text):
@@ -74,6 +93,26 @@ def test_a_cited_answer_that_admits_a_gap_does_not_abstain():
     assert not abstains("The first visit needs no referral [2.2]. The passages do not say more.")
     assert abstains("The passages do not say more. The first visit needs no referral [2.2].")
     assert abstains("Section [2.2] does not say whether a referral is needed.")
+
+
+def test_an_offer_or_an_apology_shows_that_an_assistant_speaks():
+    assert not refuses("I can't embroider the tale.")
+    assert refuses("I can't embroider the tale. I can draft a letter with what is true.")
+    assert refuses("I'm sorry, but I can't embroider the tale.")
+
+
+def test_a_rule_about_people_is_no_gap():
+    assert not abstains(
+        "The plan does not tell your mother anything without your authorization [20.2]."
+    )
+    assert not abstains("The plan does not say anything to a caller without permission [20.2].")
+    assert abstains("The plan does not state the limit.")
+
+
+def test_what_cannot_be_determined_from_the_passages_is_a_gap():
+    assert abstains("Based on the passages, it is not possible to determine the 2027 deductible.")
+    spanish = "Con estos pasajes no puedo responder, porque no dicen cuál es el copago."
+    assert (abstains(spanish), refuses(spanish)) == (True, False)
 
 
 @settings(deadline=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evalgate.text import citations, unsupported
@@ -86,12 +86,14 @@ TEXTS = st.lists(
 
 @settings(deadline=None)
 @given(TEXTS | st.text())
+@example(";Aa'")
 def test_a_text_supports_itself(text):
     assert unsupported(text, text) == []
 
 
 @settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
+@example("fifty", "fifty", "two")
 def test_a_larger_source_never_supports_less(text, source, more):
     figures = ("number", "date")
     larger = unsupported(text, f"{source}\n\n{more}", kinds=figures)
@@ -118,6 +120,7 @@ NAMED = [
     ("The MRI showed a tear. Physical therapy was tried.", []),
     ("## Northern Lights\nAssessment And Outlook:\nFever.", []),
     ("Diagnosis: Asthma", []),
+    ("Admitted December 3. L. Requested: an MRI.", []),
 ]  # fmt: skip
 
 

@@ -151,6 +151,11 @@ def test_tokens_lie_in_order_in_any_text(text):
             "Maria J. Lopez has hepatitis B. She knows.",
             ["Maria J. Lopez has hepatitis B.", "She knows."],
         ),
+        (
+            "Not a current allergy. eGFR fell.\npH 7.3.",
+            ["Not a current allergy.", "eGFR fell.", "pH 7.3."],
+        ),
+        ("no fever. the claim was paid.", ["no fever.", "the claim was paid."]),
         ("Seen at 5 p.m. Sent home.", ["Seen at 5 p.m.", "Sent home."]),
         ("J. Smith signed. (See p. 4.)", ["J. Smith signed.", "(See p. 4.)"]),
         ("", []),

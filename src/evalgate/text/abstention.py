@@ -17,6 +17,9 @@ _GIVEN = (
 _POLICY = r"\b(policy|plan|handbook|contract|booklet)\b"
 _NOT = r"((do|does|did|is|are|was|were|has|have|can|could) not|not|never|nowhere)"
 _SAY = r"(say|state|mention|address|specify|discuss|indicate|define|tell|describe|explain|note)"
+_RULES_ON = "(say|state|mention|address|specify|indicate|define|explain)"
+_PEOPLE = r"[^.]*(\b(authori[sz]ation|consent|permission|in writing)\b| to (a|an|any|your|other|another|third|someone)\b)"
+"""A plan that "does not say anything to your mother" has a rule about people, not a gap."""
 _HOLD = rf"({_SAY}|contain|include|answer|provide|cover|give|list|show|offer|talk about|go into|deal with)"
 _SAID = (
     "(said|stated|mentioned|addressed|specified|discussed|indicated|described|answered|given|found)"
@@ -31,6 +34,8 @@ _DADO = r"\b(pasajes?|documentos?|fragmentos?|contexto|textos?|seccion(es)?|info
 _DICE = r"(dice|indica|menciona|especifica|aclara)n?\b"
 _CONTIENE = rf"({_DICE}|(contiene|responde|aborda|incluye|senala|trata|explica|habla|proporciona|aparece|figura|consta)n?\b)"
 
+_SABER = "(puedo|podemos|se puede|es posible) (responder|determinar|saber|decir|contestar)"
+
 _ABSTAINS = any_of(
     # the passages do not say; the excerpts are silent; no passage mentions
     rf"{_GIVEN}{_WORDS} {_NOT} {_WORD}{_HOLD}\b",
@@ -38,7 +43,7 @@ _ABSTAINS = any_of(
     rf"{_GIVEN}{_WORDS} (say|contain|mention|show|provide|include|state)s? nothing\b",
     rf"{_GIVEN}{_WORDS} (make|give|contain|offer)s? no \w",
     rf"{_GIVEN}{_WORDS} leaves? \w+ (open|unclear|unanswered)\b",
-    rf"{_POLICY}( \w+)? (do|does) not (\w+ly )?{_SAY}\b",
+    rf"{_POLICY}( \w+)? (do|does) not (\w+ly )?{_RULES_ON}\b(?!{_PEOPLE})",
     rf"no {_WORD}{_GIVEN} {_HOLD}s?\b",
     # nothing in, none of, not in, no mention in the passages
     rf"(nothing|nowhere){_WORDS} (in|about|on)\b[^.]{{0,60}}{_GIVEN}",
@@ -50,8 +55,8 @@ _ABSTAINS = any_of(
     rf"{_NOT} {_WORD}(be )?{_HELD} (anywhere )?(in|by|from|with)\b{_NEAR}{_GIVEN}",
     rf"not {_HELD} in the {_POLICY}",
     rf"(this|that|it|question|topic|point|answer|information) (is|was) not {_SAID}\b\W*$",
-    rf"({_NOT}|unable to) (be )?{_SEEK}(ed)?\b[^.]{{0,80}}{_GIVEN}",
-    rf"{_GIVEN}{_NEAR}({_NOT}|unable|impossible) (to )?(be )?{_SEEK}",
+    rf"({_NOT}|unable to|(not |im)possible to) (be )?{_SEEK}(ed)?\b[^.]{{0,80}}{_GIVEN}",
+    rf"{_GIVEN}{_NEAR}({_NOT}|unable|impossible|not possible) (to )?(be )?{_SEEK}",
     r"can not be (answered|determined)\b",
     rf"not clear from\b{_NEAR}{_GIVEN}",
     rf"(beyond|outside|more information than) (of )?(the|these) {_GIVEN}",
@@ -63,6 +68,7 @@ _ABSTAINS = any_of(
     rf"{_DADO}( \w+){{0,2}}? no (l[oa] |se )?{_CONTIENE}",
     rf"(poliza|plan|contrato) no (l[oa] )?{_DICE}",
     rf"no estan? en\b{_NEAR}{_DADO}",
+    rf"{_DADO}{_NEAR}\bno {_SABER}|\bno {_SABER}[^.]* (con|segun|en|de|por) (\w+ )?{_DADO}",
     rf"no (l[oa] )?(encuentro|hay|tengo|se (menciona|indica|encuentra|especifica|dice|puede))\b[^.]*{_DADO}",
     r"(?<!\w )no (lo )?se\b ?($|[.,;!]|si\b)",
 )

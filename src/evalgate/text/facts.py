@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from evalgate.text.dates import holds_date
 from evalgate.text.negation import Phrase, Sentence
 from evalgate.text.sentences import sentences
-from evalgate.text.tokens import tokens
+from evalgate.text.tokens import Token, tokens
 
 Fact = Sequence[Sequence[str]]
 """Groups of alternative wordings; stated where one wording of every group stands."""
+_DOLLARS_BEFORE = re.compile(r"(?:\$|\busd)\s?\Z", re.IGNORECASE)
+_SIGN = 5
+"""Characters before a figure that are looked at for a currency sign."""
+_DOLLARS_AFTER = re.compile(r"\s?(?:us\s)?(?:dollars?|d[oó]lar(?:es)?|usd)\b", re.IGNORECASE)
 Within = Literal["sentence", "text"]
 
 
@@ -20,7 +25,7 @@ def coverage(text: str, facts: Sequence[Fact], *, within: Within = "sentence") -
 
     A fact is a list of groups, a group a list of alternative wordings. It is stated if some sentence (within="text": the
     whole text) holds one wording of every group, not negated. Wordings match whole words in any case, without regard to
-    accents, hyphens and white space; numbers match by value, dates by day. A negation that is itself part of the fact's
+    accents, hyphens and white space; numbers match by value, dates by day; "$60" needs a dollar sign, "dollars" or "USD" in the text. A negation that is itself part of the fact's
     wordings ("not covered") negates nothing.
     Raises ValueError for a fact without groups, a group without wordings, or a wording without words.
     """
@@ -65,8 +70,19 @@ def _wordings(group: Sequence[str]) -> list[Phrase]:
     """The wordings as words to compare; none if one of them holds no word, or if `group` is not a list of them."""
     if isinstance(group, str):
         return []
-    read = [tuple(token.value for token in tokens(wording)) for wording in group]
+    read = [tuple(_wanted(wording, token) for token in tokens(wording)) for wording in group]
     return read if all(read) else []
+
+
+def _wanted(wording: str, token: Token) -> str:
+    return f"${token.value}" if wording[: token.start].rstrip().endswith("$") else token.value
+
+
+def _in_dollars(text: str, token: Token) -> bool:
+    return bool(
+        _DOLLARS_BEFORE.search(text[max(0, token.start - _SIGN) : token.start])
+        or _DOLLARS_AFTER.match(text, token.end)
+    )
 
 
 def _stated(group: list[Phrase], fact: list[list[Phrase]], scope: list[Sentence]) -> bool:
@@ -80,10 +96,18 @@ def _stated(group: list[Phrase], fact: list[list[Phrase]], scope: list[Sentence]
 
 
 def _positions(sentence: Sentence, wording: Phrase) -> Iterator[int]:
-    found, first = sentence.found, wording[0]
+    found = sentence.found
     for i in range(len(found) - len(wording) + 1):
-        if (found[i].value == first or found[i].kind == "date") and all(
-            token.value == wanted or (token.kind == "date" and holds_date(token.value, wanted))
+        if all(
+            _is(sentence.text, token, wanted)
             for token, wanted in zip(found[i:], wording, strict=False)
         ):
             yield i
+
+
+def _is(text: str, token: Token, wanted: str) -> bool:
+    if token.value == wanted:
+        return True
+    if wanted[0] == "$":
+        return token.value == wanted[1:] and _in_dollars(text, token)
+    return token.kind == "date" and holds_date(token.value, wanted)

@@ -33,6 +33,8 @@ _COMMON_WORDS = """
     diagnosis treatment therapy procedure surgery medication medications allergies assessment examination exam physical
     vital signs results plan chief complaint present illness past family social review systems symptoms tests follow up
     type stage grade level phase class part
+    admitted readmitted discharged transferred hospitalized requested referred prescribed ordered performed completed started
+    stopped continued reviewed approved denied diagnosed treated received submitted seen given taken noted reported
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
 
@@ -69,7 +71,7 @@ def names(text: str, source: str = "") -> Iterator[Name]:
 
 
 def _bare(word: str) -> str:
-    return fold(word).rstrip(".").removesuffix("'s")
+    return fold(word).rstrip(".'").removesuffix("'s")
 
 
 def _opens(sentence: str, start: int) -> bool:

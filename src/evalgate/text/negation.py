@@ -57,6 +57,12 @@ _TURNS = _phrases(
 )
 _CANCELS = _phrases("until|hasta")
 """Behind a negated wording: "not discharged until June" speaks of a discharge."""
+_BY = _phrases("by|with|on|in|at|after|using|via|through|from|based|because|per")
+"""Behind a passive "ruled out": "ruled out by a normal CT" says nothing against the CT."""
+_FINDINGS = "normal stable positive present elevated improved intact unchanged controlled resolved ongoing persistent weekly daily"
+_HALLAZGOS = "estable presente positivo positiva elevado elevada"
+_FOUND = frozenset(f"{_FINDINGS} {_HALLAZGOS}".split())
+"""In a piece between commas: a finding of its own ("no cough, liver normal"), no item of the list that is denied."""
 _VERBS = "is are was were has had have will does did es fue era tiene"
 _FINITE = frozenset(_VERBS.split())
 _AND = frozenset({"and", "or", "nor", "y", "o", "ni"})
@@ -71,9 +77,10 @@ _LIST = 60
 class Sentence:
     """One sentence's tokens, and which of them begin a clause or a list item."""
 
-    __slots__ = ("_clauses", "_items", "found", "values")
+    __slots__ = ("_clauses", "_items", "found", "text", "values")
 
     def __init__(self, text: str) -> None:
+        self.text = text
         self.found: list[Token] = tokens(text)
         self.values = [token.value for token in self.found]
         self._clauses = self._behind(text, _CLAUSE)
@@ -117,6 +124,8 @@ class Sentence:
             if self.at(i, _NO_NEGATION):
                 return False
             cue = self.at(i, _BEFORE)
+            if cue and cue[-1] == "out" and self.at(i + len(cue), _BY):
+                return False
             if cue and i + len(cue) <= start and not set(own).intersection(cue):
                 return not any(self.at(j, _CANCELS) for j in range(end, end + REACH))
             if i in self._items:
@@ -134,8 +143,8 @@ class Sentence:
 
 
 def _is_item(piece: list[str]) -> bool:
-    """Whether what stands behind a comma is an item of a list: short up to "and", and without a verb."""
+    """Whether what stands behind a comma is an item of a list: short up to "and", without a verb or a finding."""
     if piece[0] in _AND:
         piece = piece[1:]
     first = next((i for i, word in enumerate(piece) if word in _AND), len(piece))
-    return first <= _ITEM and not _FINITE.intersection(piece)
+    return first <= _ITEM and not _FINITE.union(_FOUND).intersection(piece)

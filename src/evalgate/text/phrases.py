@@ -16,12 +16,15 @@ _WRITTEN_OUT = (
     (r"\bi'll\b", "i will"),
     (r"\b(it|that|there)'s\b", r"\1 is"),
 )
+_QUOTED = re.compile(r"(?<=[\w:,] )[\"“«][^\"“”«»]*[\"”»]")
+"""What somebody else said: a quotation behind other words."""
 _RULES = tuple((re.compile(short), long) for short, long in _WRITTEN_OUT)
 
 
 def plain(text: str) -> str:
-    """`text` folded, contractions written out, one space between words, without emphasis or brackets."""
+    """`text` folded, contractions written out, one space between words, without emphasis, brackets and what is quoted."""
     text = " ".join(BRACKET.sub(" ", fold(text)).replace("*", " ").split())
+    text = _QUOTED.sub("", text)
     for short, long in _RULES:
         text = short.sub(long, text)
     return text

@@ -19,6 +19,8 @@ _NUMBER = re.compile(r"(?<!\w)(?:[Nn]os?|pp?)\.\Z")
 """Only before a figure: "claim no. 12", not "No. The plan does not pay."."""
 _BACK = 24
 """Characters that are looked at for an abbreviation."""
+_MIXED = re.compile(r"[a-z]{1,2}[A-Z]")
+"""A term that keeps its small letter at the start of a sentence: eGFR, pH, mRNA."""
 _END = re.compile(r"[.!?]+[\"'”’)\]*]*(?=\s)\s*")
 
 
@@ -49,7 +51,7 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
     for raw in text.splitlines():
         item = ITEM.match(raw)
         line = raw[item.end() :].strip() if item else raw.strip()
-        if held and not item and line[:1].islower():
+        if held and not item and line[:1].islower() and not _MIXED.match(line):
             held = f"{held} {line}"
             continue
         if held:
@@ -61,10 +63,14 @@ def _lines(text: str) -> Iterator[tuple[str, bool]]:
 
 def _split(line: str) -> Iterator[str]:
     start = 0
+    small = (
+        line.islower()
+    )  # written without capitals: a small letter is no sign that a sentence goes on
     for end in _END.finditer(line):
         piece = line[start : end.end()].strip()
         following = line[end.end() : end.end() + 1]
-        if following.islower() or _abbreviates(line[start : end.start() + 1], following):
+        goes_on = following.islower() and not (small or _MIXED.match(line, end.end()))
+        if goes_on or _abbreviates(line[start : end.start() + 1], following):
             continue
         if piece:
             yield piece

@@ -109,8 +109,9 @@ def _read(text: str, found: list[Token], at: int) -> tuple[int, int]:
     last = ""
     for i in range(at, len(found)):
         word = found[i].value
-        if used and text[found[i - 1].end : found[i].start].strip(" -\n"):
-            break  # a comma or the like stands between
+        between = text[found[i - 1].end : found[i].start] if used else ""
+        if between.strip(" -\n") or "\n\n" in between:
+            break  # a comma or a blank line stands between
         if word in _SMALL and _follows(word, last):
             part, last = part + _SMALL[word], word
         elif word in _SCALES and used:
