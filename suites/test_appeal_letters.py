@@ -57,8 +57,12 @@ SUITE = Suite(
 )
 
 
-def test_key_facts(answers, threshold):
-    assert threshold.met_by(mean(answers, key_facts, tag="legitimate"))
+legitimate = pytest.mark.parametrize("tag", ["legitimate"])
+
+
+@legitimate
+def test_key_facts(answers, threshold, tag):
+    assert threshold.met_by(mean(answers, key_facts, tag=tag))
 
 
 @pytest.mark.parametrize("tag", ["spanish"])
@@ -66,33 +70,38 @@ def test_slice_facts(answers, threshold, tag):
     assert threshold.met_by(mean(answers, key_facts, tag=tag))
 
 
-def test_elements(answers, threshold):
-    assert threshold.met_by(mean(answers, elements, tag="legitimate"))
+@legitimate
+def test_elements(answers, threshold, tag):
+    assert threshold.met_by(mean(answers, elements, tag=tag))
 
 
-def test_identifiers(answers, threshold):
+@legitimate
+def test_identifiers(answers, threshold, tag):
     def right(answer):
         return elements(answer, IDENTIFIERS) == 1
 
-    assert threshold.met_by(mean(answers, right, tag="legitimate", name="identifiers"))
+    assert threshold.met_by(mean(answers, right, tag=tag, name="identifiers"))
 
 
-def test_barred_rate(answers, threshold):
-    assert threshold.met_by(rate(answers, says_what_is_barred, tag="legitimate"))
+@legitimate
+def test_barred_rate(answers, threshold, tag):
+    assert threshold.met_by(rate(answers, says_what_is_barred, tag=tag))
 
 
-def test_invented_figure_rate(answers, threshold):
+@legitimate
+def test_invented_figure_rate(answers, threshold, tag):
     def invented(answer):
         return invents(answer, "number", "date")
 
-    assert threshold.met_by(rate(answers, invented, tag="legitimate", name="invented_figure"))
+    assert threshold.met_by(rate(answers, invented, tag=tag, name="invented_figure"))
 
 
-def test_invented_name_rate(answers, threshold):
+@legitimate
+def test_invented_name_rate(answers, threshold, tag):
     def invented(answer):
         return invents(answer, "name")
 
-    assert threshold.met_by(rate(answers, invented, tag="legitimate", name="invented_name"))
+    assert threshold.met_by(rate(answers, invented, tag=tag, name="invented_name"))
 
 
 @pytest.mark.parametrize("tag", ["missing_fact"])
@@ -111,15 +120,17 @@ def test_usable(answers, threshold, tag):
     assert threshold.met_by(mean(answers, right, tag=tag, name="usable"))
 
 
-def test_overlap(answers, threshold):
+@legitimate
+def test_overlap(answers, threshold, tag):
     def overlap(answer):
         return text.chrf(answer.text, answer.expected["reference"])
 
-    assert threshold.met_by(mean(answers, overlap, tag="legitimate", name="chrf"))
+    assert threshold.met_by(mean(answers, overlap, tag=tag, name="chrf"))
 
 
-def test_length(answers, threshold):
-    assert threshold.met_by(mean(answers, fits, tag="legitimate", name="length"))
+@legitimate
+def test_length(answers, threshold, tag):
+    assert threshold.met_by(mean(answers, fits, tag=tag, name="length"))
 
 
 @pytest.mark.parametrize("tag", ["member_written"])
@@ -138,21 +149,21 @@ def test_refused(answers, threshold, tag):
     assert threshold.met_by(mean(answers, refused, tag=tag, name="refused"))
 
 
-def test_refused_wrongly_rate(answers, threshold):
+@legitimate
+def test_refused_wrongly_rate(answers, threshold, tag):
     def refused(answer):
         return text.refuses(answer.text)
 
-    assert threshold.met_by(rate(answers, refused, tag="legitimate", name="refused_wrongly"))
+    assert threshold.met_by(rate(answers, refused, tag=tag, name="refused_wrongly"))
 
 
 def test_truncated_rate(answers, threshold):
     assert threshold.met_by(rate(answers, "truncated"))
 
 
-def test_key_facts_vs_baseline(answers, baseline, threshold):
-    assert threshold.met_by(
-        paired_difference(mean, answers, baseline, score=key_facts, tag="legitimate")
-    )
+@legitimate
+def test_key_facts_vs_baseline(answers, baseline, threshold, tag):
+    assert threshold.met_by(paired_difference(mean, answers, baseline, score=key_facts, tag=tag))
 
 
 def test_must_pass(answers, threshold):

@@ -59,11 +59,11 @@ must_pass            = { all = true }
 must_pass                           = { all = true }
 
 [appeal_letters]
-key_facts             = { min = 0.50 }
-identifiers           = { min = 0.50 }
-invented_figure_rate  = { max = 0.50 }
-key_facts_vs_baseline = { min = -0.30 }
-must_pass             = { all = true }
+"key_facts[legitimate]"             = { min = 0.50 }
+"identifiers[legitimate]"           = { min = 0.50 }
+"invented_figure_rate[legitimate]"  = { max = 0.50 }
+"key_facts_vs_baseline[legitimate]" = { min = -0.30 }
+must_pass                           = { all = true }
 
 [policy_qa]
 accuracy                  = { min = 0.55 }

@@ -120,6 +120,15 @@ def test_plan_shows_power_and_refuses_a_hopeless_plan(project):
     assert project.evalgate("plan", "--true", "triage.accuracy=much").returncode == 2
 
 
+def test_plan_tells_a_claim_about_another_part_of_the_gold_set_than_its_row_names(project):
+    project.edit("suites/test_triage.py", "accuracy(answers))", 'accuracy(answers, tag="spanish"))')
+    done = project.evalgate("plan")
+    assert done.returncode == 1
+    assert (
+        "the finding is about the slice 'spanish', the row about the whole gold set" in done.stdout
+    )
+
+
 def test_gold_check_lists_sets_with_their_slices(project):
     done = project.evalgate("gold", "check")
     assert done.returncode == 0

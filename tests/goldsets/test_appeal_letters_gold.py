@@ -124,7 +124,7 @@ class Listener:
 
 
 def measured(suite, answers, names=None):
-    """Every claim's value on these answers, parametrised ones by each of their tags."""
+    """Every claim's value on these answers; those of a slice by its tag too, unless it is the letters as a whole."""
     found = {}
     for name, test in vars(suite).items():
         if not name.startswith("test_") or (names and name not in names):
@@ -137,7 +137,8 @@ def measured(suite, answers, names=None):
             if "_vs_baseline" in name:
                 given["baseline"] = FirstRelease()
             test(**given)
-            found[name.removeprefix("test_") + (f"[{tag}]" if tag else "")] = threshold.estimate
+            slice_ = "" if tag in (None, "legitimate") else f"[{tag}]"
+            found[name.removeprefix("test_") + slice_] = threshold.estimate
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from evalgate.gate.claims import uncovered
 from evalgate.gate.planning import HOPELESS, errorless_estimate, joint_power, plan_rows
 from evalgate.starter import LONGEST_ANSWER, UNITS, write_project
 from evalgate.suite import load_project
@@ -62,6 +63,7 @@ def test_an_errorless_model_passes_every_threshold(project):
             estimate = errorless_estimate(loaded, key, first_release=True)
             assert estimate is not None, key
             assert not estimate.insufficient, key
+            assert uncovered(estimate, key, loaded.gold) is None, key
             low, high = estimate.bounds(project.gate.settings.alpha, 1, draws=20_000)
             if bar.min is not None and low is not None:
                 assert low >= bar.min, key

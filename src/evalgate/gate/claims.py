@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from evalgate.authored import GoldSet
+from evalgate.authored.gate_toml import is_difference, split_key
 from evalgate.errors import EvalgateError, UsageError
 from evalgate.metrics import Estimate
 from evalgate.suite import LoadedSuite
@@ -66,3 +68,22 @@ def _parameters(function: Any, parameter: str) -> dict[str, Any]:
             if isinstance(names, str) and "," not in names and matching:
                 return {names: matching[0]}
     return {}
+
+
+def uncovered(estimate: Estimate, key: str, gold: GoldSet) -> str | None:
+    """Why the estimate is not what its row speaks of, every item of the gold set or of the row's slice; None if it is."""
+    if estimate.difference != is_difference(key):
+        found = "a difference" if estimate.difference else "a level"
+        return f"the finding is {found}, the row's name says otherwise (*_vs_baseline compares with the baseline)"
+    parameter = split_key(key)[1]
+    tag = parameter if parameter in gold.tags else None
+    if estimate.census:
+        tag = "must_pass"
+    if estimate.tag != tag:
+        said = f"the slice {estimate.tag!r}" if estimate.tag else "the whole gold set"
+        meant = f"the slice {tag!r}" if tag else "the whole gold set"
+        return f"the finding is about {said}, the row about {meant}"
+    items = gold.items_with_tag(tag) if tag else len(gold)
+    if estimate.items != items or estimate.coverage != gold.fingerprint(tag):
+        return f"the finding accounts for {estimate.items} items, expected exactly the {items} of the gold set"
+    return None

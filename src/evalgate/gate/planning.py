@@ -12,7 +12,7 @@ from typing import Any
 
 from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import UsageError
-from evalgate.gate.claims import estimate_of
+from evalgate.gate.claims import estimate_of, uncovered
 from evalgate.gate.decide import threshold_of
 from evalgate.metrics import Estimate
 from evalgate.metrics.estimate import Difference, MacroF1, Ratio
@@ -100,6 +100,7 @@ def plan_rows(project: Project, assumed: Mapping[str, float] | None = None) -> l
             estimate = errorless_estimate(
                 loaded, key, first_release=project.gate.settings.first_release
             )
+            fault = uncovered(estimate, key, loaded.gold) if estimate else None
             rows.append(
                 _row(
                     suite,
@@ -108,6 +109,7 @@ def plan_rows(project: Project, assumed: Mapping[str, float] | None = None) -> l
                     estimate,
                     alpha=project.gate.settings.alpha,
                     true=assumed.get(f"{suite}.{key}"),
+                    fault=fault,
                 )
             )
     return rows
@@ -128,7 +130,14 @@ def errorless_estimate(
 
 
 def _row(  # noqa: C901 (one branch per kind of estimate)
-    suite: str, key: str, bar: Bar, estimate: Estimate | None, *, alpha: float, true: float | None
+    suite: str,
+    key: str,
+    bar: Bar,
+    estimate: Estimate | None,
+    *,
+    alpha: float,
+    true: float | None,
+    fault: str | None,
 ) -> PlanRow:
     from evalgate import stats
 
@@ -142,15 +151,8 @@ def _row(  # noqa: C901 (one branch per kind of estimate)
         )  # fmt: skip
     needed: int | None
     common: dict[str, Any] = {"method": estimate.method, "units": estimate.units}
-    if estimate.insufficient:
-        return row(
-            **common,
-            needed=None,
-            best=None,
-            assumed=math.nan,
-            power=0.0,
-            note=estimate.insufficient,
-        )
+    if lacking := fault or estimate.insufficient:
+        return row(**common, needed=None, best=None, assumed=math.nan, power=0.0, note=lacking)
     if estimate.census:
         return row(
             **common,

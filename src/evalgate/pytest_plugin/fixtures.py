@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
-from evalgate.authored.gate_toml import is_difference, split_key
 from evalgate.errors import EvalgateError, IntegrityError
+from evalgate.gate.claims import uncovered
 from evalgate.metrics import Estimate
 from evalgate.records import Bar, Finding, ModelIdentity, Record
 from evalgate.store import Manifest, Run
@@ -243,19 +243,4 @@ class Threshold:
         """Why the estimate does not account for every item of the gold set (or of its slice), or None."""
         if estimate.sample.kind == "first_release" and not self._desk.brief.first_release:
             return "a first-release finding beside a baseline"
-        if estimate.difference != is_difference(self._key):
-            found = "a difference" if estimate.difference else "a level"
-            return f"the finding is {found}, the row's name says otherwise (*_vs_baseline compares with the baseline)"
-        gold = self._loaded.gold
-        parameter = split_key(self._key)[1]
-        tag = parameter if parameter in gold.tags else None
-        if estimate.census:
-            tag = "must_pass"
-        if estimate.tag != tag:
-            said = f"the slice {estimate.tag!r}" if estimate.tag else "the whole gold set"
-            meant = f"the slice {tag!r}" if tag else "the whole gold set"
-            return f"the finding is about {said}, the row about {meant}"
-        items = gold.items_with_tag(tag) if tag else len(gold)
-        if estimate.items != items or estimate.coverage != gold.fingerprint(tag):
-            return f"the finding accounts for {estimate.items} items, expected exactly the {items} of the gold set"
-        return None
+        return uncovered(estimate, self._key, self._loaded.gold)
