@@ -55,6 +55,7 @@ must_pass            = { all = true }
 [history_summary]
 "key_facts[legitimate]"             = { min = 0.35 }
 "false_statement_rate[legitimate]"  = { max = 0.60 }
+truncated_rate                      = { max = 0.50 }
 "key_facts_vs_baseline[legitimate]" = { min = -0.25 }
 must_pass                           = { all = true }
 
@@ -62,6 +63,7 @@ must_pass                           = { all = true }
 "key_facts[legitimate]"             = { min = 0.50 }
 "identifiers[legitimate]"           = { min = 0.50 }
 "invented_figure_rate[legitimate]"  = { max = 0.50 }
+truncated_rate                      = { max = 0.50 }
 "key_facts_vs_baseline[legitimate]" = { min = -0.30 }
 must_pass                           = { all = true }
 
