@@ -29,10 +29,10 @@ demo: setup $(MODEL)  ## a starter project, a real embedded model, one decision 
 gate: setup $(MODEL)  ## the full suites against the default candidate; exits as the gate does
 	$(BIN)/evalgate gate check
 
-test: setup $(MODEL)  ## the default tests: a few minutes
-	$(BIN)/python -m pytest -m "not slow" -n 2
+test: setup $(MODEL)  ## the default tests: a few minutes, with the same examples every time
+	$(BIN)/python -m pytest -m "not slow" -n 2 --hypothesis-profile=ci
 
-test-all: setup $(MODEL)  ## and the simulations, fault and kill tests
+test-all: setup $(MODEL)  ## and the simulations, fault and kill tests; property tests look for new examples
 	$(BIN)/python -m pytest -n 2
 
 check: setup  ## format, lint, types, layers

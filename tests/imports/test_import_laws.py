@@ -96,6 +96,8 @@ def test_every_line_of_a_csv_file_is_taken_or_listed(patterns, newline, bom):
     taken = " ".join(item["input"]["text"] + item["expected"] for item in items)
     for number, line in enumerate(lines[1:], start=2):
         here = f"SECRET{number}"
+        if not line and newline.join(lines[: number - 1]).count('"') % 2:
+            continue  # inside of a quoted cell, whose row is taken or listed from its first line
         assert number in listed or (here in line and here in taken), (number, lines)
     assert "SECRET" not in "\n".join([*report.lines(), report.summary()])
 

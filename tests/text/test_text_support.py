@@ -87,6 +87,7 @@ TEXTS = st.lists(
 @settings(deadline=None)
 @given(TEXTS | st.text())
 @example(";Aa'")
+@example("fifty [4.2] two")
 def test_a_text_supports_itself(text):
     assert unsupported(text, text) == []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -73,9 +74,9 @@ def record(decision: Decision, root: Path, evidence: Evidence | None = None) -> 
     """
     evidence = evidence or now()
     folder = _folder(root)
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")  # names sort by time
     name = _safe(decision.model.get("name", ""))
-    stem = f"{stamp}-{name}-{secrets.token_hex(3)}"  # two in a second stay two
+    stem = f"{stamp}-{name}-{secrets.token_hex(3)}"
     kept = Recorded(stem=stem, decision=decision, evidence=evidence)
     text = render(kept, root, "json")
     try:
@@ -260,10 +261,10 @@ def _earlier(root: Path, stem: str) -> list[Earlier]:
 
 
 def _time(stem: str) -> str:
-    """20261123T113638-... as 2026-11-23T11:36:38Z; what is no time stays as it is."""
+    """20261123T113638250000-... as 2026-11-23T11:36:38Z; what is no time stays as it is."""
     text = stem.partition("-")[0]
     try:
-        moment = time.strptime(text, "%Y%m%dT%H%M%S")
+        moment = time.strptime(text[:15], "%Y%m%dT%H%M%S")
     except ValueError:
         return text
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)

@@ -62,7 +62,7 @@ def _figures_only(text: str) -> str:
 
 
 def _blank(match: re.Match[str]) -> str:
-    return " " * len(match.group())
+    return "|" * len(match.group())  # not spaces: "fifty [4.2] two" is not fifty-two
 
 
 def _passing(token: Token) -> bool:
