@@ -3,7 +3,7 @@
 `environment(folder, **behaviour)` writes an executable that plays `python` for transformers and vLLM: it tells
 versions, tokenizes (a token a word, by the directory's template) and serves. `model` and `adapter` write tiny
 directories for it. Behaviours: `mute` (no tokenizer), `ids` (shift of the server's token ids), `read` (tokens that it reads fewer),
-`deaf` (the adapter is ignored), `limit` (vLLM's context), `slow` (seconds to an answer), `dies` (exit code; once, if
+`deaf` (the adapter is ignored), `cold` (its first adapted answer is a little off), `limit` (vLLM's context), `slow` (seconds to an answer), `dies` (exit code; once, if
 `dies_at` names a text of the question at which it does, and a file that remembers it).
 """
 
@@ -145,11 +145,12 @@ def _serve(module: str, arguments: list[str], behaviour: dict) -> int:
         except ValueError:
             return Response(status=500, json={"error": {"message": "the template refuses"}})
         changed = payload["model"] == names[-1] and not behaviour.get("deaf")
+        cold = payload["model"] == names[-1] and behaviour.pop("cold", 0)
         text = right(messages) if "request <" in messages[-1]["content"] else "ok"
         choice = {
             "message": {"role": "assistant", "content": text},
             "finish_reason": "stop",
-            "logprobs": {"content": [{"token": "ok", "logprob": -0.5 - 0.25 * changed}]},
+            "logprobs": {"content": [{"token": "ok", "logprob": -0.5 - 0.25 * changed - cold}]},
         }
         count -= behaviour.get("read", 0) if asked else 0
         usage = {"prompt_tokens": count, "completion_tokens": 1}

@@ -88,8 +88,14 @@ def test_a_server_that_renders_another_template_closes_the_gate(tmp_path):
 
 @pytest.mark.parametrize(
     ("adapter", "behaviour", "exit_code", "named"),
-    [({}, {}, 0, ""), ({}, {"deaf": True}, 5, "EG348"), ({"columns": 7}, {}, 2, "EG347"), ({"value": b"\0"}, {}, 5, "EG348")],
-    ids=["right", "not loaded", "of another base", "zero"],
+    [
+        ({}, {}, 0, ""),
+        ({}, {"deaf": True}, 5, "EG348"),
+        ({}, {"deaf": True, "cold": 4e-4}, 5, "EG348"),
+        ({"columns": 7}, {}, 2, "EG347"),
+        ({"value": b"\0"}, {}, 5, "EG348"),
+    ],
+    ids=["right", "not loaded", "not loaded and cold", "of another base", "zero"],
 )  # fmt: skip
 def test_the_wrong_adapter_never_opens_the_gate(tmp_path, adapter, behaviour, exit_code, named):
     made = project(tmp_path, lines='base = "m"', **behaviour)

@@ -37,21 +37,21 @@ class Tensor(NamedTuple):
 class FileState(NamedTuple):
     """How a file stands. `content` and `changed` move when its bytes do, even if they are put back; () if it is gone.
 
-    `handled` is what a link made to it, or another owner or mode, changes beside `changed`.
+    `links` are its names in the file system: one more or less moves `changed`, too.
     """
 
     path: str
     content: tuple[int, ...] = ()
     changed: int = 0
-    handled: tuple[int, ...] = ()
+    links: int = 0
 
 
-def only_handled(before: Sequence[FileState], now: Sequence[FileState]) -> bool:
-    """Whether links, owners or modes explain all that differs: then the bytes are worth a second look."""
+def only_linked(before: Sequence[FileState], now: Sequence[FileState]) -> bool:
+    """Whether links made or removed explain all that differs: then the bytes are worth a second look."""
     if len(before) != len(now):
         return False
     return all(
-        a == b or (a.content and a[:2] == b[:2] and a.handled != b.handled)
+        a == b or (a.content and a[:2] == b[:2] and a.links != b.links)
         for a, b in zip(before, now, strict=True)
     )
 
@@ -94,7 +94,7 @@ def _stat(path: Path) -> FileState:
         str(path),
         (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns),
         found.st_ctime_ns,
-        (found.st_nlink, found.st_mode, found.st_uid, found.st_gid),
+        found.st_nlink,
     )
 
 

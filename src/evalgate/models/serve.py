@@ -123,12 +123,12 @@ class _Watch:
         self._before = weights.state()
 
     def check(self) -> None:
-        """Raises IntegrityError (EG330). A new link, owner or mode is forgiven if the bytes are still the same."""
+        """Raises IntegrityError (EG330). A link made or removed is forgiven if the bytes are still the same."""
         now = self._weights.state()
         if now == self._before:
             return
-        handled = artifact.only_handled(self._before, now)
-        if not handled or self._weights.digest() != self._expected:
+        linked = artifact.only_linked(self._before, now)
+        if not linked or self._weights.digest() != self._expected:
             raise _changed(self._where, "while it was served")
         self._before = now
 
