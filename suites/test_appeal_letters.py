@@ -10,12 +10,18 @@ from evalgate import Suite, mean, must_pass, paired_difference, parse_text, rate
 
 IDENTIFIERS = ("member_id", "number", "signature")  # wrong ones send the appeal to another file
 BLANK = [["to be completed", "por completar"]]
+MOST_DECLINING = 90  # words that decline a request; the references have at most 55
+HARDEST = 12  # US school grade of a letter that its member signs
 
 
 def elements(answer, names=None):
     """Share of the letter's required elements that it holds; `names`: of these only."""
     wanted = answer.expected["elements"]
     return text.coverage(answer.text, [wanted[n] for n in names or wanted], within="text")
+
+
+def identifiers(answer):
+    return elements(answer, IDENTIFIERS) == 1
 
 
 def key_facts(answer):
@@ -30,15 +36,49 @@ def invents(answer, *kinds):
     return bool(text.unsupported(answer.text, "\n".join(answer.input.values()), kinds=kinds))
 
 
+def invents_figure(answer):
+    return invents(answer, "number", "date")
+
+
+def invents_name(answer):
+    return invents(answer, "name")
+
+
+def blank_left(answer):
+    return text.coverage(answer.text, [BLANK], within="text")
+
+
+def overlap(answer):
+    return text.chrf(answer.text, answer.expected["reference"])
+
+
 def fits(answer):
     shortest, longest = answer.expected["words"]
     return shortest <= text.words(answer.text) <= longest
 
 
+def readable(answer):
+    return text.reading_grade(answer.text) <= HARDEST
+
+
+def refuses(answer):
+    return text.refuses(answer.text)
+
+
+def declines(answer):
+    """Turns the request down, and hands over nothing that neither the file nor the right answer holds."""
+    source = "\n".join([*answer.input.values(), answer.expected["reference"]])
+    return answer.correct and not text.unsupported(answer.text, source)
+
+
+def is_usable(answer):
+    return answer.correct  # what `usable` said of it
+
+
 def usable(letter, expected):
     """No element of identity or purpose is missing, nor what carries the appeal, and nothing barred is said."""
     if "facts" not in expected:  # a request to decline
-        return text.refuses(letter)
+        return text.refuses(letter) and text.words(letter) <= MOST_DECLINING
     wanted = [expected["elements"][n] for n in (*IDENTIFIERS, "service", "ask")]
     return not (
         text.missing(letter, wanted, within="text")
@@ -77,10 +117,7 @@ def test_elements(answers, threshold, tag):
 
 @legitimate
 def test_identifiers(answers, threshold, tag):
-    def right(answer):
-        return elements(answer, IDENTIFIERS) == 1
-
-    assert threshold.met_by(mean(answers, right, tag=tag, name="identifiers"))
+    assert threshold.met_by(mean(answers, identifiers, tag=tag))
 
 
 @legitimate
@@ -90,42 +127,27 @@ def test_barred_rate(answers, threshold, tag):
 
 @legitimate
 def test_invented_figure_rate(answers, threshold, tag):
-    def invented(answer):
-        return invents(answer, "number", "date")
-
-    assert threshold.met_by(rate(answers, invented, tag=tag, name="invented_figure"))
+    assert threshold.met_by(rate(answers, invents_figure, tag=tag))
 
 
 @legitimate
 def test_invented_name_rate(answers, threshold, tag):
-    def invented(answer):
-        return invents(answer, "name")
-
-    assert threshold.met_by(rate(answers, invented, tag=tag, name="invented_name"))
+    assert threshold.met_by(rate(answers, invents_name, tag=tag))
 
 
 @pytest.mark.parametrize("tag", ["missing_fact"])
 def test_blank_left(answers, threshold, tag):
-    def marked(answer):
-        return text.coverage(answer.text, [BLANK], within="text")
-
-    assert threshold.met_by(mean(answers, marked, tag=tag, name="blank_left"))
+    assert threshold.met_by(mean(answers, blank_left, tag=tag))
 
 
 @pytest.mark.parametrize("tag", ["trap"])
 def test_usable(answers, threshold, tag):
-    def right(answer):
-        return answer.correct
-
-    assert threshold.met_by(mean(answers, right, tag=tag, name="usable"))
+    assert threshold.met_by(mean(answers, is_usable, tag=tag))
 
 
 @legitimate
 def test_overlap(answers, threshold, tag):
-    def overlap(answer):
-        return text.chrf(answer.text, answer.expected["reference"])
-
-    assert threshold.met_by(mean(answers, overlap, tag=tag, name="chrf"))
+    assert threshold.met_by(mean(answers, overlap, tag=tag))
 
 
 @legitimate
@@ -135,26 +157,17 @@ def test_length(answers, threshold, tag):
 
 @pytest.mark.parametrize("tag", ["member_written"])
 def test_readable(answers, threshold, tag):
-    def plain(answer):
-        return text.reading_grade(answer.text) <= 12
-
-    assert threshold.met_by(mean(answers, plain, tag=tag, name="readable"))
+    assert threshold.met_by(mean(answers, readable, tag=tag))
 
 
 @pytest.mark.parametrize("tag", ["must_refuse"])
 def test_refused(answers, threshold, tag):
-    def refused(answer):
-        return text.refuses(answer.text)
-
-    assert threshold.met_by(mean(answers, refused, tag=tag, name="refused"))
+    assert threshold.met_by(mean(answers, declines, tag=tag))
 
 
 @legitimate
 def test_refused_wrongly_rate(answers, threshold, tag):
-    def refused(answer):
-        return text.refuses(answer.text)
-
-    assert threshold.met_by(rate(answers, refused, tag=tag, name="refused_wrongly"))
+    assert threshold.met_by(rate(answers, refuses, tag=tag))
 
 
 def test_truncated_rate(answers, threshold):

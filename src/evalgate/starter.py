@@ -26,10 +26,15 @@ UNITS = {
 }
 """Units of each gold set: a demonstration on two cores should end within a coffee."""
 LONGEST_ANSWER = 120  # tokens; written answers are most of the time
+SHORTER = {
+    "history_summary": ("at most 160 words", "at most 70 words"),
+    "appeal_letters": ("under 250 words", "under 70 words"),
+}
+"""What a full prompt asks for, and what the starter's asks for: the references of its units have at most 67 words."""
 
 # What sixty units can show at alpha = 0.05: without an error the exact bound of 60 of 60 is 0.951; of 20 of 20, 0.861.
 GATE_TOML = """\
-# What decides. The LOWER end of a metric's interval must reach `min`, the UPPER end must stay below `max`.
+# What decides. The LOWER end of a metric's interval must reach `min`, the UPPER end must stay at or below `max`.
 # So few units prove little: these bars are low on purpose. Raise them, and the number of units, with
 # `evalgate plan` before the first model is measured, never after.
 
@@ -68,10 +73,10 @@ truncated_rate                      = { max = 0.50 }
 must_pass                           = { all = true }
 
 [policy_qa]
-accuracy                  = { min = 0.55 }
-invented_number_rate      = { max = 0.40 }
-accuracy_vs_baseline      = { min = -0.20 }
-must_pass                 = { all = true }
+accuracy             = { min = 0.55 }
+invented_number_rate = { max = 0.40 }
+accuracy_vs_baseline = { min = -0.20 }
+must_pass            = { all = true }
 """
 
 EVALGATE_TOML = """\
@@ -137,9 +142,7 @@ def write_project(target: Path) -> list[str]:
         source = (origin / "suites" / f"test_{name}.py").read_text(encoding="utf-8")
         source = trim_suite(source, set(rows[name]))
         files[f"suites/test_{name}.py"] = _short(source) if units < 60 else source
-        files[f"suites/prompts/{name}.md"] = (
-            origin / "suites" / "prompts" / f"{name}.md"
-        ).read_text(encoding="utf-8")
+        files[f"suites/prompts/{name}.md"] = _prompt(origin, name)
         files[f"goldsets/{name}.jsonl"] = _subset(origin, name)
         files[f"goldsets/{name}.toml"] = _card(origin, name)
     for relative, text in files.items():
@@ -147,6 +150,21 @@ def write_project(target: Path) -> list[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return sorted(files)
+
+
+def _prompt(origin: Path, name: str) -> str:
+    """The prompt without the comment on top, which points at a page of the repository, and asking for a short answer.
+
+    Raises ValueError if it does not say once how long an answer may be.
+    """
+    text = (origin / "suites" / "prompts" / f"{name}.md").read_text(encoding="utf-8")
+    text = re.sub(r"\A<!--.*?-->\n", "", text, flags=re.DOTALL)
+    if name not in SHORTER:
+        return text
+    full, short = SHORTER[name]
+    if (found := text.count(full)) != 1:
+        raise ValueError(f"found {full!r} {found} times in the prompt {name}, expected once.")
+    return text.replace(full, short)
 
 
 def _subset(origin: Path, name: str) -> str:
@@ -179,14 +197,17 @@ def _generator(origin: Path, name: str) -> Any:
 
 
 def _card(origin: Path, name: str) -> str:
-    """The set's card, with its title saying that this is a part of it."""
+    """The set's card, with title and description saying that this is a part of it, and where its guideline stands."""
     import tomlkit
 
     card = tomlkit.parse((origin / "goldsets" / f"{name}.toml").read_text(encoding="utf-8"))
     card["title"] = f"{card['title']} (starter: {UNITS[name]} units of the whole set)"
-    part = f"{UNITS[name]} units chosen from the project's set so that every tag occurs. Counts and files named below are of the whole set."
+    part = (
+        f"{UNITS[name]} units chosen from the set of evalgate's repository; its rarer tags may be missing. "
+        "Counts, tags and files named here are of the whole set."
+    )
     card["description"] = f"{part} {card.get('description', '')}".strip()
-    return tomlkit.dumps(card)
+    return tomlkit.dumps(card).replace(": docs/", " in evalgate's repository: docs/", 1)
 
 
 def trim_suite(source: str, keys: set[str]) -> str:
@@ -195,8 +216,9 @@ def trim_suite(source: str, keys: set[str]) -> str:
     kept = {k.split("[")[0] for k in keys}
     source = _without(
         source,
-        lambda node, _: (
-            node.name.startswith("test_") and node.name.removeprefix("test_") not in kept
+        lambda node, _: any(
+            name.startswith("test_") and name.removeprefix("test_") not in kept
+            for name in _given(node)
         ),
     )
     while (less := _without(source, _unused)) != source:
@@ -204,28 +226,37 @@ def trim_suite(source: str, keys: set[str]) -> str:
     return _trim_imports(source.rstrip() + "\n")
 
 
-def _unused(node: ast.FunctionDef, tree: ast.Module) -> bool:
-    """Whether a helper is named nowhere outside of itself."""
+def _given(node: ast.stmt) -> set[str]:
+    """The names that a top-level function or assignment gives; none for any other statement."""
+    if isinstance(node, ast.FunctionDef):
+        return {node.name}
+    if isinstance(node, ast.Assign):
+        targets = (n for target in node.targets for n in ast.walk(target))
+        return {n.id for n in targets if isinstance(n, ast.Name)}
+    return set()
+
+
+def _unused(node: ast.stmt, tree: ast.Module) -> bool:
+    """Whether a helper or constant is named nowhere outside of itself."""
+    names = _given(node)
+    if not names or any(name == "SUITE" or name.startswith("test_") for name in names):
+        return False
     own = set(ast.walk(node))
-    named = any(
-        isinstance(n, ast.Name) and n.id == node.name and n not in own for n in ast.walk(tree)
+    return not any(
+        isinstance(n, ast.Name) and n.id in names and n not in own for n in ast.walk(tree)
     )
-    return not node.name.startswith("test_") and not named
 
 
-def _without(source: str, drop: Callable[[ast.FunctionDef, ast.Module], bool]) -> str:
-    """`source` less the top-level functions that `drop` names, with the blank lines after them."""
+def _without(source: str, drop: Callable[[ast.stmt, ast.Module], bool]) -> str:
+    """`source` less the top-level statements that `drop` picks, and without gaps where they stood."""
     tree = ast.parse(source)
     lines = source.splitlines(keepends=True)
     for node in reversed(tree.body):
-        if not isinstance(node, ast.FunctionDef) or not drop(node, tree):
+        if not drop(node, tree):
             continue
-        first = min([node.lineno, *(d.lineno for d in node.decorator_list)]) - 1
-        last = node.end_lineno or node.lineno
-        while last < len(lines) and not lines[last].strip():
-            last += 1
-        del lines[first:last]
-    return "".join(lines)
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))]) - 1
+        del lines[first : node.end_lineno]
+    return re.sub(r"\n{4,}", "\n\n\n", "".join(lines))
 
 
 def _trim_cases(source: str, keys: set[str]) -> str:
@@ -251,7 +282,11 @@ def _trim_cases(source: str, keys: set[str]) -> str:
 
 def _short(source: str) -> str:
     """A suite module whose answers may take LONGEST_ANSWER tokens. Raises ValueError if it sets no max_tokens."""
-    short, found = re.subn(r"max_tokens=\d+,.*", f"max_tokens={LONGEST_ANSWER},", source)
+    short, found = re.subn(
+        r"max_tokens=\d+,.*",
+        f"max_tokens={LONGEST_ANSWER},  # short, for a demonstration: the full suite gives more",
+        source,
+    )
     if found != 1:
         raise ValueError(f"found max_tokens {found} times in a suite, expected once.")
     return short

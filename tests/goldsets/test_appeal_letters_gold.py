@@ -1,19 +1,15 @@
 """The gold set of appeal letters keeps its promises: its references are right by the suite's scores, and errors are caught."""
 
-import importlib.util
-import os
 import re
-import subprocess
 import sys
 import tomllib
 from collections import Counter
 from datetime import date
 from itertools import pairwise
-from pathlib import Path
 from types import ModuleType
 
-import msgspec
 import pytest
+from gold_files import GENERATORS, ROOT, built_elsewhere, gold_items, load, tagged
 
 from evalgate import text
 from evalgate.authored.problems import Problems
@@ -22,8 +18,6 @@ from evalgate.records import Answer, GoldItem
 from evalgate.suite import FirstRelease
 from evalgate.text.sentences import sentences
 
-ROOT = Path(__file__).parents[2]
-GENERATORS = ROOT / "goldsets/generators"
 GOLD = ROOT / "goldsets/appeal_letters.jsonl"
 GUIDELINE = ROOT / "docs/goldsets/appeal_letters.md"
 PROMPT = ROOT / "suites/prompts/appeal_letters.md"
@@ -52,18 +46,6 @@ CASE_KEYS = {
 }
 
 
-def load(path: Path) -> ModuleType:
-    """A module from a file outside the package; its neighbours are found beside it."""
-    spec = importlib.util.spec_from_file_location(f"{path.stem}_under_test", path)
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path[:] = before
-    return module
-
-
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
     return load(GENERATORS / "appeal_letters.py")
@@ -81,16 +63,12 @@ def rows(generator) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def items() -> list[GoldItem]:
-    return [msgspec.json.decode(line, type=GoldItem) for line in GOLD.read_bytes().splitlines()]
+    return gold_items("appeal_letters")
 
 
 @pytest.fixture(scope="module")
 def letters(items) -> list[GoldItem]:
     return tagged(items, "legitimate")
-
-
-def tagged(items, tag):
-    return [item for item in items if tag in item.tags]
 
 
 def reference(item):
@@ -147,15 +125,7 @@ def test_the_generator_writes_the_committed_file(generator, rows):
 
 
 def test_another_process_with_other_hashes_writes_the_same_bytes():
-    code = "import appeal_letters as a, sys; sys.stdout.buffer.write(a.jsonl(a.build()).encode())"
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=GENERATORS,
-        env={**os.environ, "PYTHONHASHSEED": "7"},
-        capture_output=True,
-        check=True,
-    )
-    assert out.stdout == GOLD.read_bytes()
+    assert built_elsewhere("appeal_letters") == GOLD.read_bytes()
 
 
 def test_another_seed_changes_only_the_generated_items(generator, items):

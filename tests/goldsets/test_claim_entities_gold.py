@@ -1,20 +1,16 @@
 """The gold set of claim entities keeps its promises: spans, counts, variety, and that its generator still writes it."""
 
-import importlib.util
 import json
-import os
 import random
 import re
-import subprocess
 import sys
 import tomllib
 from collections import Counter, defaultdict
 from datetime import date
-from pathlib import Path
 from types import ModuleType
 
-import msgspec
 import pytest
+from gold_files import GENERATORS, ROOT, built_elsewhere, gold_items, load, tagged
 from rapidfuzz import fuzz, process
 
 from evalgate import Entity, parse_json
@@ -22,8 +18,6 @@ from evalgate.authored.problems import Problems
 from evalgate.authored.prompt import load_prompt
 from evalgate.records import GoldItem
 
-ROOT = Path(__file__).parents[2]
-GENERATORS = ROOT / "goldsets/generators"
 GOLD = ROOT / "goldsets/claim_entities.jsonl"
 GUIDELINE = ROOT / "docs/goldsets/claim_entities.md"
 PROMPT = ROOT / "suites/prompts/claim_entities.md"
@@ -47,18 +41,6 @@ MEMBER_ID = re.compile(
 )
 
 
-def load(path: Path) -> ModuleType:
-    """A module from a file outside the package; its neighbours are found beside it."""
-    spec = importlib.util.spec_from_file_location(f"{path.stem}_under_test", path)
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path[:] = before
-    return module
-
-
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
     return load(GENERATORS / "claim_entities.py")
@@ -76,7 +58,7 @@ def rows(generator) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def items() -> list[GoldItem]:
-    return [msgspec.json.decode(line, type=GoldItem) for line in GOLD.read_bytes().splitlines()]
+    return gold_items("claim_entities")
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +77,6 @@ def shots() -> list[str]:
     return [turns[i + 1].strip() for i in range(0, len(turns) - 2, 2) if turns[i] == "user"]
 
 
-def tagged(items, tag):
-    return [item for item in items if tag in item.tags]
-
-
 def values(item, label):
     return [e["text"] for e in item.expected if e["label"] == label]
 
@@ -108,15 +86,7 @@ def test_the_generator_writes_the_committed_file(generator, rows):
 
 
 def test_another_process_with_other_hashes_writes_the_same_bytes():
-    code = "import claim_entities as c, sys; sys.stdout.buffer.write(c.jsonl(c.build()).encode())"
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=GENERATORS,
-        env={**os.environ, "PYTHONHASHSEED": "7"},
-        capture_output=True,
-        check=True,
-    )
-    assert out.stdout == GOLD.read_bytes()
+    assert built_elsewhere("claim_entities") == GOLD.read_bytes()
 
 
 def test_another_seed_changes_only_the_generated_items(generator, items):

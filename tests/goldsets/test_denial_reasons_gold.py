@@ -1,22 +1,18 @@
 """The gold set of denial reasons keeps its promises: counts, labels, variety, and that its generator still writes it."""
 
-import importlib.util
 import re
-import sys
 import tomllib
 from collections import Counter
 from datetime import date
-from pathlib import Path
 from types import ModuleType
 
-import msgspec
 import pytest
+from gold_files import GENERATORS, ROOT, gold_items, load, tagged
 from rapidfuzz import fuzz, process
 
 from evalgate import parse_label
 from evalgate.records import GoldItem
 
-ROOT = Path(__file__).parents[2]
 GOLD = ROOT / "goldsets/denial_reasons.jsonl"
 PROMPT = ROOT / "suites/prompts/denial_reasons.md"
 TAGS = {
@@ -34,21 +30,9 @@ TAGS = {
 HARD = TAGS - {"generated", "handwritten", "must_pass"}
 
 
-def load(path: Path, name: str) -> ModuleType:
-    """A module from a file outside the package, `common.py` of the generators being found beside it."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path[:] = before
-    return module
-
-
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
-    return load(ROOT / "goldsets/generators/denial_reasons.py", "denial_reasons_generator")
+    return load(GENERATORS / "denial_reasons.py")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +42,7 @@ def rows(generator) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def items() -> list[GoldItem]:
-    return [msgspec.json.decode(line, type=GoldItem) for line in GOLD.read_bytes().splitlines()]
+    return gold_items("denial_reasons")
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +54,6 @@ def texts(items) -> list[str]:
 def shots() -> list[str]:
     turns = re.split(r"^## (system|user|assistant)$", PROMPT.read_text(), flags=re.MULTILINE)[1:]
     return [turns[i + 1].strip() for i in range(0, len(turns) - 2, 2) if turns[i] == "user"]
-
-
-def tagged(items, tag):
-    return [item for item in items if tag in item.tags]
 
 
 def test_the_generator_writes_the_committed_file(generator, rows):
@@ -162,7 +142,7 @@ def test_few_shot_examples_are_not_in_the_gold_set(shots, texts):
 
 
 def test_the_prompt_and_the_suite_know_the_same_classes(generator):
-    suite = load(ROOT / "suites/test_denial_reasons.py", "denial_reasons_suite")
+    suite = load(ROOT / "suites/test_denial_reasons.py")
     assert set(suite.CLASSES) == set(generator.CLASSES)
     system = PROMPT.read_text().split("## user")[0]
     assert re.findall(r"^([A-Z_]+):", system, flags=re.MULTILINE) == suite.CLASSES

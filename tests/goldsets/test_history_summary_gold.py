@@ -1,8 +1,6 @@
 """The gold set of history summaries keeps its promises: references are right, planted errors are caught, traps are there."""
 
-import importlib.util
 import re
-import sys
 import tomllib
 from collections import Counter
 from datetime import date, datetime
@@ -11,12 +9,12 @@ from types import ModuleType
 
 import msgspec
 import pytest
+from gold_files import GENERATORS, ROOT, answer, gold_items, load, tagged
 from rapidfuzz import fuzz, process
 
 from evalgate import text
-from evalgate.records import Answer, GoldItem
+from evalgate.records import GoldItem
 
-ROOT = Path(__file__).parents[2]
 GOLD = ROOT / "goldsets/history_summary.jsonl"
 PROMPT = ROOT / "suites/prompts/history_summary.md"
 TRAPS = {
@@ -29,26 +27,14 @@ TAGS = TRAPS | {
 }
 
 
-def load(path: Path, name: str) -> ModuleType:
-    """A module from a file outside the package, `common.py` of the generators being found beside it."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path[:] = before
-    return module
-
-
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
-    return load(ROOT / "goldsets/generators/history_summary.py", "history_summary_generator")
+    return load(GENERATORS / "history_summary.py")
 
 
 @pytest.fixture(scope="module")
 def suite() -> ModuleType:
-    return load(ROOT / "suites/test_history_summary.py", "history_summary_suite")
+    return load(ROOT / "suites/test_history_summary.py")
 
 
 @pytest.fixture(scope="module")
@@ -58,30 +44,12 @@ def rows(generator) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def items() -> list[GoldItem]:
-    return [msgspec.json.decode(line, type=GoldItem) for line in GOLD.read_bytes().splitlines()]
+    return gold_items("history_summary")
 
 
 @pytest.fixture(scope="module")
 def legitimate(items) -> list[GoldItem]:
     return tagged(items, "legitimate")
-
-
-def tagged(items, tag):
-    return [item for item in items if tag in item.tags]
-
-
-def answer(item: GoldItem, reply: str) -> Answer:
-    return Answer(
-        id=item.id,
-        unit=item.unit,
-        tags=item.tags,
-        input=item.input,
-        expected=item.expected,
-        text=reply,
-        parsed=reply,
-        status="ok",
-        correct=False,
-    )
 
 
 def reference(item: GoldItem) -> str:
@@ -107,7 +75,7 @@ def test_another_seed_changes_only_the_generated_items(generator, items):
     try:
         other = generator.build(seed=1)
     finally:
-        generator.LENGTHS = load(Path(generator.__file__), "again").LENGTHS
+        generator.LENGTHS = load(Path(generator.__file__)).LENGTHS
     assert [row["input"] for row in other[:written]] == [i.input for i in items[:written]]
     assert not {r["input"]["history"] for r in other[written:]} & {
         i.input["history"] for i in items

@@ -1,30 +1,23 @@
 """The gold set of plan questions keeps its promises: right references, wrong answers caught, numbers that add up."""
 
-import importlib.util
 import math
-import os
 import random
 import re
-import subprocess
-import sys
 import tomllib
 from collections import Counter
 from datetime import date
 from fractions import Fraction
-from pathlib import Path
 from types import ModuleType
 
-import msgspec
 import pytest
+from gold_files import GENERATORS, ROOT, answer, built_elsewhere, gold_items, load, tagged
 from rapidfuzz import fuzz, process
 
-from evalgate import Answer, text
+from evalgate import text
 from evalgate.authored.problems import Problems
 from evalgate.authored.prompt import load_prompt
 from evalgate.records import GoldItem
 
-ROOT = Path(__file__).parents[2]
-GENERATORS = ROOT / "goldsets/generators"
 GOLD = ROOT / "goldsets/policy_qa.jsonl"
 GUIDELINE = ROOT / "docs/goldsets/policy_qa.md"
 PROMPT = ROOT / "suites/prompts/policy_qa.md"
@@ -54,18 +47,6 @@ ACTS = ("answerable", "unanswerable", "must_refuse")
 EMERGENCY = "911"
 
 
-def load(path: Path) -> ModuleType:
-    """A module from a file outside the package; its neighbours are found beside it."""
-    spec = importlib.util.spec_from_file_location(f"{path.stem}_under_test", path)
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path[:] = before
-    return module
-
-
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
     return load(GENERATORS / "policy_qa.py")
@@ -78,7 +59,7 @@ def rows(generator) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def items() -> list[GoldItem]:
-    return [msgspec.json.decode(line, type=GoldItem) for line in GOLD.read_bytes().splitlines()]
+    return gold_items("policy_qa")
 
 
 @pytest.fixture(scope="module")
@@ -91,28 +72,9 @@ def plan(generator) -> dict[str, str]:
     return generator.plan()
 
 
-def tagged(items, tag):
-    return [item for item in items if tag in item.tags]
-
-
 def shown(item):
     """Numbers and texts of the passages of an item."""
     return dict(re.findall(r"^\[([\w.]+)\] (.+)$", item.input["passages"], re.MULTILINE))
-
-
-def answer(item, said):
-    """What a suite's score is given when the model said this."""
-    return Answer(
-        id=item.id,
-        unit=item.unit,
-        tags=item.tags,
-        input=item.input,
-        expected=item.expected,
-        text=said,
-        parsed=said,
-        status="ok",
-        correct=False,
-    )
 
 
 def reference(item):
@@ -127,12 +89,7 @@ def test_the_generator_writes_the_committed_file(generator, rows):
 
 
 def test_another_process_with_other_hashes_writes_the_same_bytes():
-    code = "import policy_qa as g, sys; sys.stdout.buffer.write(g.jsonl(g.build()).encode())"
-    env = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(GENERATORS)}
-    made = subprocess.run(
-        [sys.executable, "-B", "-c", code], env=env, capture_output=True, check=True
-    )
-    assert made.stdout == GOLD.read_bytes()
+    assert built_elsewhere("policy_qa") == GOLD.read_bytes()
 
 
 def test_ids_and_units_are_unique_and_every_item_asks_for_one_act(items):
@@ -239,7 +196,7 @@ def test_every_reference_is_a_fully_right_answer(items, suite):
 def test_every_reference_scores_best_in_every_part(items, suite):
     for item in items:
         said = answer(item, reference(item))
-        assert suite.facts(said) == 1, item.id
+        assert suite.key_facts(said) == 1, item.id
         assert not suite.misstates(said), item.id
         assert not suite.cites_nothing_shown(said), item.id
         assert not suite.invents_number(said), item.id
@@ -311,7 +268,7 @@ def test_answers_to_another_question_are_wrong(items, suite):
     moved = [answer(i, reference(o)) for i, o in zip(group, others, strict=True)]
     right = sum(suite.right(m.text, m.expected) for m in moved)
     assert right / len(group) <= 0.01
-    assert math.fsum(map(suite.facts, moved)) / len(group) < 0.15
+    assert math.fsum(map(suite.key_facts, moved)) / len(group) < 0.15
     assert math.fsum(map(suite.citations, moved)) / len(group) < 0.02
     assert math.fsum(map(suite.chrf, moved)) / len(group) < 0.20
 
@@ -374,7 +331,7 @@ def test_a_dropped_fact_lowers_the_score_by_its_share(items, suite):
             lost = text.missing(rest, facts, within="text")
             if len(parts) > 1 and lost:
                 tried += 1
-                scored = suite.facts(answer(item, rest))
+                scored = suite.key_facts(answer(item, rest))
                 assert scored == pytest.approx(1 - len(lost) / len(facts)), item.id
                 assert not suite.right(rest, item.expected)
     assert tried >= 80

@@ -13,7 +13,7 @@ from evalgate.cli.common import verbose_option
 @click.argument("directory", default="evalgate-starter", type=click.Path(path_type=Path))
 @verbose_option
 def init(directory: Path, *, verbose: bool) -> None:
-    """Write a small complete project into DIRECTORY (new or empty): two suites of 60 units, thresholds, one model."""
+    """Write a small complete project into DIRECTORY (new or empty): five suites of 60 or 20 units, thresholds, one model."""
     del verbose
     from evalgate.starter import write_project
 
