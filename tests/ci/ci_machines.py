@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 from harness import Project
+from models import stand_in
 
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / "ci/github/release-gate.yml"
@@ -38,6 +39,18 @@ def equip(project: Project) -> None:
     """What the page tells a project to copy. The lock file is empty: evalgate is on the path already."""
     shutil.copytree(ROOT / "ci", project.root / "ci", dirs_exist_ok=True)
     project.write("ci/requirements.txt", "")
+
+
+def served(project: Project) -> None:
+    """Puts a model with bytes of its own in the place of the endpoint: served by a stand-in for vLLM, right about every item."""
+    stand_in.model(project.root / "models/scripted")
+    stand_in.environment(project.root / "venv/bin")
+    project.write(
+        "evalgate.toml",
+        '[servers.vllm]\npython = "venv/bin/python"\n\n'
+        '[models.scripted]\nserver = "vllm"\nartifact = "models/scripted"\n\n'
+        '[default]\ncandidate = "scripted"\n',
+    )
 
 
 def bash(project: Project, script: str, env: dict[str, str], *, cwd: Path | None = None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from harness import Project, right_but
+from harness import CARD, SUITE, Project, gold_items, right_but
 from scripted import ScriptedServer
 
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -100,11 +100,57 @@ def test_an_expected_value_outside_the_labels_is_named_by_its_line(project):
     assert "goldsets/triage.jsonl:1: EG208" in done.stderr
 
 
-def test_explain_tells_of_a_code_and_suggests_the_nearest(project):
+def test_a_sentence_where_a_label_belongs_is_never_printed(project):
+    items = gold_items()
+    items[3]["expected"] = "John Smith has HIV and was denied on Monday"
+    project.gold(items)
+    for command in (("gold", "check"), ("plan",), ("gate", "check")):
+        done = project.evalgate(*command)
+        assert done.returncode == 2
+        assert "goldsets/triage.jsonl:4: EG208" in done.stderr
+        assert "found a text of 43 characters, expected one of APPROVE, DENY" in done.stderr
+        for word in ("John", "Smith", "HIV", "Monday"):
+            assert word not in done.stdout + done.stderr
+
+
+BROKEN = """
+def test_short(answers, threshold):
+    assert threshold.met_by(mean(answers, lambda a: a.input["pages"] <= 1, name="short"))
+"""
+
+
+def test_an_item_that_a_test_cannot_score_is_named_with_its_gold_set(project):
+    project.write("suites/test_triage.py", SUITE + BROKEN)
+    project.edit("gate.toml", "[triage]\n", "[triage]\nshort = { min = 0.5 }\n")
+    items = gold_items()
+    for item in items:
+        item["input"]["pages"] = 1
+    del items[14]["input"]["pages"]
+    project.gold(items)
+    done = project.evalgate("plan")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "suites/test_triage.py: EG503 found KeyError in short at the item t-0014, in test_short on errorless answers, "
+        "expected a finding. Mend the item (goldsets/triage.jsonl), the test or its metric.\n"
+    )
+
+
+def test_what_a_test_itself_says_of_an_item_is_not_passed_on(project):
+    project.edit("suites/test_triage.py", "    assert threshold.met_by(must_pass(answers))",
+                 "    raise ValueError(next(iter(answers)).input['text'])")  # fmt: skip
+    done = project.evalgate("plan")
+    assert done.returncode == 2
+    assert "EG503 found ValueError in test_must_pass" in done.stderr
+    assert "member" not in done.stderr
+
+
+def test_explain_tells_of_a_code_and_suggests_no_other(project):
     done = project.evalgate("explain", "eg402")
     assert done.returncode == 0
     assert "checksum" in done.stdout
-    assert project.evalgate("explain", "EG999").returncode == 2
+    unknown = project.evalgate("explain", "EG999")
+    assert unknown.returncode == 2
+    assert "Did you mean" not in unknown.stderr
     assert "EG402" in project.evalgate("explain").stdout
 
 
@@ -116,7 +162,9 @@ def test_plan_shows_power_and_refuses_a_hopeless_plan(project):
     assert hopeless.returncode == 1
     assert "hopeless" in hopeless.stdout
     assert project.evalgate("plan", "--true", "triage.accuracy=0.86", "--force").returncode == 0
-    assert project.evalgate("plan", "--true", "triage.speed=0.86").returncode == 2
+    unknown = project.evalgate("plan", "--true", "triage.acuracy=0.86")
+    assert unknown.returncode == 2
+    assert "Did you mean `triage.accuracy`?" in unknown.stderr
     assert project.evalgate("plan", "--true", "triage.accuracy=much").returncode == 2
 
 
@@ -133,7 +181,44 @@ def test_gold_check_lists_sets_with_their_slices(project):
     done = project.evalgate("gold", "check")
     assert done.returncode == 0
     assert "triage: 120 items, 120 units" in done.stdout
-    assert "spanish: 40 items" in done.stdout
+    assert "spanish: 40 items, 40 units" in done.stdout
+    assert "no suite asks it" not in done.stdout
+
+
+def test_gold_check_also_reads_the_sets_that_no_suite_names(project):
+    one = {"id": "a", "input": {"text": "x"}, "expected": "y", "unit": "u", "tags": ["new"]}
+    project.write("goldsets/letters.jsonl", json.dumps(one) + "\n")
+    project.write("goldsets/letters.toml", CARD)
+    done = project.evalgate("gold", "check")
+    assert done.returncode == 0, done.stderr
+    assert "letters: 1 item, 1 unit, no suite asks it\n" in done.stdout
+    project.edit("goldsets/letters.toml", "licence =", "# licence =")
+    project.write("goldsets/others.jsonl", "{}\n")
+    done = project.evalgate("gold", "check")
+    assert done.returncode == 2
+    assert "found no key `licence`" in done.stderr
+    assert "goldsets/others.jsonl:1" in done.stderr
+    assert "goldsets/others.toml: EG160" in done.stderr
+    assert project.evalgate("plan").returncode == 0  # what nobody asks decides nothing
+
+
+def test_gold_check_tells_each_problem_once_whatever_else_is_faulty(project):
+    project.edit("gate.toml", "min = 0.85", 'min = "0.85"')
+    project.edit("goldsets/triage.toml", "licence =", "# licence =")
+    project.write("goldsets/others.jsonl", "no json\n")
+    done = project.evalgate("gold", "check")
+    assert done.returncode == 2
+    told = done.stderr.splitlines()
+    assert len(told) == len(set(told))
+    for place in ("gate.toml:6", "goldsets/triage.toml", "goldsets/others.jsonl:1", "goldsets/others.toml"):  # fmt: skip
+        assert sum(line.startswith(place) for line in told) == 1, (place, told)
+
+
+def test_run_list_without_runs_says_how_to_get_some(project):
+    done = project.evalgate("run", "list")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "no runs yet: 'evalgate gate check' asks and keeps them\n"
+    assert json.loads(project.evalgate("run", "list", "--json").stdout)["runs"] == []
 
 
 def test_run_list_shows_what_is_on_disk(tmp_path):

@@ -158,3 +158,17 @@ def test_a_source_without_annotations_is_not_brat(tmp_path, make):
     with pytest.raises(UsageError) as caught:
         imported("brat", source)
     assert caught.value.code == "EG175"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a.csv", "a.csv: EG175 found a file that ends neither in .ann nor in .txt, expected"),
+        ("alone.txt", "alone.txt: EG175 found no .ann file beside it, expected"),
+    ],
+)
+def test_a_file_that_is_not_brat_is_told_by_the_name_that_was_given(tmp_path, name, told):
+    (tmp_path / name).write_text("x")
+    with pytest.raises(UsageError) as caught:
+        imported("brat", tmp_path / name)
+    assert str(caught.value).startswith(told)

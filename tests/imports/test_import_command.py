@@ -95,6 +95,23 @@ def test_nothing_is_written_when_nothing_could_be_taken(project):
     assert json.loads((project.root / "r.json").read_text())["rows"]["left"] == 2
 
 
+def test_labels_that_keep_none_of_the_entities_write_nothing(project):
+    project.write("notes/r1.txt", "A man took aspirin.\n")
+    project.write("notes/r1.ann", "T1\tSex 2 5\tman\nT2\tDrug 11 18\taspirin\n")
+    project.write("notes/r2.txt", "He felt well.\n")
+    project.write("notes/r2.ann", "")
+    args = ("gold", "import", "brat", "notes", "--out", OUT, "--labels")
+    done = project.evalgate(*args, "NOPE")
+    assert done.returncode == 2
+    assert "notes: EG177 found 2 spans, none with a label of --labels" in done.stderr
+    assert "--labels NOPE: EG189" in done.stderr
+    assert list((project.root / "goldsets").iterdir()) == []
+    kept = project.evalgate(*args, "NOPE,Sex")
+    assert kept.returncode == 0, kept.stderr
+    assert "2 of 2 rows taken, 2 units; 1 of 2 entities, 1 label, at most 1 in" in kept.stdout
+    assert "notes: EG189 1 span with a label that is none of --labels" in kept.stderr
+
+
 def test_many_faults_of_a_kind_are_shortened_on_the_terminal_only(project):
     project.write("in.csv", ROWS + ",,,,\n" * 80)
     done = project.evalgate("gold", "import", "csv", "in.csv", "--out", OUT, "--report", "r.json")
@@ -109,7 +126,8 @@ def test_many_faults_of_a_kind_are_shortened_on_the_terminal_only(project):
     ("args", "told"),
     [
         (["brat", ".", "--text-column", "a", "--split", "x"], ["--text-column: EG178", "--split: EG178"]),
-        (["brat", ".", "--unit", "sentence"], ["--unit: EG178"]),
+        (["csv", "in.csv", "--split", "x"], ["--split: EG178 found this option with KIND csv, expected it only with hf. Leave it out."]),
+        (["brat", ".", "--unit", "sentence"], ["--unit: EG178 found `sentence` with KIND brat, expected document or folder. Choose one of these."]),
         (["conll", ".", "--unit", "folder"], ["--unit: EG178"]),
         (["csv", "in.csv", "--map", "A", "--labels", "A,,B", "--encoding", "utf-9"], ["--map: EG178", "--labels: EG178", "--encoding: EG178"]),
         (["csv", "in.csv", "--encoding", "base64"], ["--encoding: EG178"]),

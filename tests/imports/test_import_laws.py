@@ -96,10 +96,30 @@ def test_every_line_of_a_csv_file_is_taken_or_listed(patterns, newline, bom):
     taken = " ".join(item["input"]["text"] + item["expected"] for item in items)
     for number, line in enumerate(lines[1:], start=2):
         here = f"SECRET{number}"
-        if not line and newline.join(lines[: number - 1]).count('"') % 2:
+        if not line.strip(" ,") and newline.join(lines[: number - 1]).count('"') % 2:
             continue  # inside of a quoted cell, whose row is taken or listed from its first line
         assert number in listed or (here in line and here in taken), (number, lines)
     assert "SECRET" not in "\n".join([*report.lines(), report.summary()])
+
+
+PLAIN_LINES = st.sampled_from(
+    ["r{n},text {n},NOW", 'r{n},"text, {n}",NOW', 'r{n},"two\nlines",NOW', 'r{n},"said ""no""",NOW']
+)
+
+
+@given(
+    st.lists(PLAIN_LINES, max_size=12),
+    st.lists(PLAIN_LINES, max_size=12),
+    st.sampled_from(['bad,"text,NOW', 'bad,text,"NOW', '"bad,text,NOW', 'bad,"a"b,NOW']),
+)
+@MANY
+def test_a_faulty_quote_costs_its_own_line_and_no_other(before, behind, bad):
+    patterns = [*before, bad, *behind]
+    text = "\n".join(["id,text,expected"] + [p.format(n=n) for n, p in enumerate(patterns)]) + "\n"
+    items, report = run("csv", {"a.csv": text.encode()}, columns=COLUMNS)
+    kept = [f"r{n}" for n in range(len(patterns)) if n != len(before)]
+    assert [item["id"] for item in items] == kept
+    assert (report.rows.found, report.rows.left) == (len(patterns), 1)
 
 
 JSON_LINES = st.sampled_from(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 
 import pytest
 from imported import TEXT, faults, imported
@@ -64,12 +65,16 @@ def test_rows_that_cannot_be_taken_are_listed_with_their_lines(tmp_path):
         b",eight,NOW,\n"
         b"g,nine,NOW,x;y\n"
         b'h,"never closed,NOW,\n'
-        b"i,swallowed,NOW,\n"
+        b"i,behind it,NOW,\n"
     )
     items, report = imported("csv", write(tmp_path, "in.csv", data), columns=LABELLED)
-    assert [(item["id"], item["tags"]) for item in items] == [("a", []), ("g", ["x", "y"])]
+    assert [(item["id"], item["tags"]) for item in items] == [
+        ("a", []),
+        ("g", ["x", "y"]),
+        ("i", []),
+    ]
     told = faults(report)
-    assert len(told.pop("unit_assumed")) == 2
+    assert len(told.pop("unit_assumed")) == 3
     assert told == {
         "empty": ["in.csv:3"],
         "no_text": ["in.csv:4"],
@@ -77,9 +82,50 @@ def test_rows_that_cannot_be_taken_are_listed_with_their_lines(tmp_path):
         "cells": ["in.csv:6"],
         "id_twice": ["in.csv:7 id a"],
         "encoding": ["in.csv:8"],
-        "quotes": ["in.csv:9", "in.csv:12-13"],
+        "quotes": ["in.csv:9", "in.csv:12"],
         "unusable": ["in.csv:10"],
     }
+
+
+@pytest.mark.parametrize("stray", [1, 500, 1000])
+def test_one_stray_quote_does_not_swallow_the_rest_of_the_file(tmp_path, stray):
+    lines = [f"r{n},text {n},NOW\n" for n in range(1, 1001)]
+    lines[stray - 1] = f'r{stray},"text {stray},NOW\n'
+    path = write(tmp_path, "in.csv", "id,text,expected\n" + "".join(lines))
+    items, report = imported("csv", path)
+    assert len(items) == 999
+    assert faults(report)["quotes"] == [f"in.csv:{stray + 1}"]
+    assert report.rows.found == 1000
+
+
+def test_lines_of_a_cell_that_is_never_closed_are_all_counted(tmp_path):
+    data = 'id,text,expected\na,"one\ntwo\nthree,NOW\nb,"two\nlines",NOW\n'
+    items, report = imported("csv", write(tmp_path, "in.csv", data))
+    assert [item["input"]["text"] for item in items] == ["two\nlines"]
+    told = faults(report)
+    assert (told["quotes"], told["cells"]) == (["in.csv:2"], ["in.csv:3", "in.csv:4"])
+
+
+def test_a_file_whose_every_line_has_a_faulty_quote_is_read_in_one_go(tmp_path):
+    """Beginning every record again at the next line, and reading to the end each time, would take minutes here."""
+    path = write(tmp_path, "in.csv", "text,expected\n" + 'a","\n' * 20_000)
+    began = time.process_time()
+    _, report = imported("csv", path)
+    assert time.process_time() - began < 10
+    assert report.rows.left == 20_000
+    assert faults(report).keys() == {"quotes"}
+
+
+def test_a_file_with_nothing_in_it_is_called_empty_and_one_with_a_header_without_rows(tmp_path):
+    for data in ("", "\ufeff"):
+        with pytest.raises(UsageError) as caught:
+            imported("csv", write(tmp_path, "in.csv", data))
+        (line,) = str(caught.value).splitlines()
+        assert line == "in.csv: EG175 found an empty file, expected a header and rows."
+    _, report = imported("csv", write(tmp_path, "in.csv", "text,expected\n"))
+    with pytest.raises(UsageError, match="EG177 found no rows, expected at least one") as caught:
+        report.raise_if_nothing()
+    assert "above" not in str(caught.value)
 
 
 def test_rows_without_ids_are_numbered_and_are_their_own_units(tmp_path):

@@ -1,9 +1,12 @@
 """Rates, the mean of any score, and the census."""
 
+import pickle
+
 import pytest
 from metric_rows import answer, binary
 
 from evalgate import metrics as m
+from evalgate.metrics.rates import ItemError
 
 STATUSES = ["unparseable", "refused", "truncated", "timeout", "missing"]
 
@@ -78,6 +81,16 @@ def test_a_function_of_a_rate_that_fails_is_an_error_that_names_the_item_and_no_
         m.rate([answer(17, parsed="A")], broken)
     assert "SECRET" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "score"), [(m.rate, lambda _: 1 / 0), (m.rate, lambda _: 1), (m.mean, lambda _: 2)]
+)
+def test_an_error_about_one_item_survives_the_way_from_a_worker(metric, score):
+    with pytest.raises(ItemError) as caught:
+        metric([answer(17, parsed="A")], score)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (copy.item, str(copy)) == ("17", str(caught.value))
 
 
 def test_a_rate_of_clustered_items_is_a_mean_of_units():

@@ -192,6 +192,10 @@ def findings(draw):
     bare = draw(st.booleans())
     low, estimate, high = (None, numbers[1], None) if bare else numbers
     status = draw(st.sampled_from(STATUSES))
+    thresholds = [{"min": 0.85}, {"max": 0.05}, {"all": True}]
+    if status == "pass":
+        thresholds = [{"all": True}] if bare else [{"min": low}, {"max": high}]
+        estimate = 1.0 if bare else estimate
     return finding(
         suite=draw(NAMES),
         test=draw(NAMES),
@@ -199,7 +203,7 @@ def findings(draw):
         estimate=estimate,
         low=low,
         high=high,
-        threshold=draw(st.sampled_from([{"min": 0.85}, {"max": 0.05}, {"all": True}])),
+        threshold=draw(st.sampled_from(thresholds)),
         needed=draw(st.one_of(st.none(), st.integers(1, 10**6))),
         reason="" if status == "pass" else draw(NAMES),
         worst=tuple(draw(st.lists(NAMES, max_size=5))),

@@ -435,12 +435,21 @@ def test_the_worst_items_are_listed_by_id():
     assert "Items to look at first" not in Page(render_html(decision(findings=(finding(),)))).words
 
 
+def test_a_reason_about_a_nameless_test_is_told_as_everywhere():
+    blank = finding(suite="s", test=" ", status="fail", reason="proven")
+    text = render_html(decision(decision="closed", exit=1, reasons=("s  : proven",), findings=(blank,)))  # fmt: skip
+    assert '<a href="#f1">s </a>: proven' in text
+
+
 def test_answers_are_counted_by_what_became_of_them():
     text = render_html(mixed(), evidence())
-    row = re.search(r'<th scope="row">claim_entities</th>(<td class="n">.*?)</tr>', text)
+    row = re.search(r'<th scope="row">claim_<wbr>entities</th>(<td class="n">.*?)</tr>', text)
     cells = re.findall(r">([^<]*)</td>", row[1])
-    assert cells == ["424", "212", "411", "0", "6", "4", "0", "3"]
-    assert text.count(f'<td class="n">{NONE}</td>') == 6  # of the other suite nobody knows
+    assert cells == ["424", "212", "411", "6", "4", "3"]
+    table = text[text.index("Items of each suite") :]
+    titles = re.findall(r">([^<]+)</th>", table[: table.index("</thead>")])
+    assert titles == ["suite", "items", "units", "ok", "refused", "truncated", "missing"]
+    assert text.count(f'<td class="n">{NONE}</td>') == 4  # of the other suite nobody knows
 
 
 def test_how_to_verify_is_a_list_that_sha256sum_reads(tmp_path):

@@ -1,6 +1,6 @@
 """Decisions on disk: written side by side, found by name, read back whole, and refused once edited."""
 
-import json
+import resource
 import stat
 
 import msgspec
@@ -10,7 +10,7 @@ from report_decisions import decision, decisions, evidence, finding, mixed
 
 from evalgate.errors import InfrastructureError, IntegrityError, UsageError
 from evalgate.gate import record as kept
-from evalgate.report.json import to_json
+from evalgate.report.words import NO_BASELINE
 
 
 @pytest.fixture
@@ -19,11 +19,12 @@ def page(tmp_path):
 
 
 def named(folder, *stems):
-    """Decisions under names of our own choice, oldest first."""
-    where = folder / "reports/decisions"
-    where.mkdir(parents=True)
+    """Decisions under names of our own choice, which tell their day."""
     for stem in stems:
-        (where / f"{stem}.json").write_text(json.dumps(to_json(mixed())))
+        day = f"{stem[:4]}-{stem[4:6]}-{stem[6:8]}"
+        page = kept.record(mixed(), folder, evidence(decided=f"{day}T00:00:00Z"))
+        for path in page.parent.glob(f"{page.stem}.*"):
+            path.rename(path.with_name(path.name.replace(page.stem, stem)))
 
 
 def test_every_format_lies_beside_the_decision_for_its_owner_only(page):
@@ -103,18 +104,84 @@ def test_a_file_that_cannot_be_read_is_an_error_of_one_line(page, suffix, damage
     [
         {"decision": "open"},
         {"decision": "open", "exit": 0},
-        {"decision": "open", "exit": 0, "reasons": []},
+        {"decision": "open", "exit": 0, "reasons": ()},
         {"exit": 0},
         {"exit": 3},
     ],
 )
-def test_a_decision_that_contradicts_itself_is_refused_even_without_evidence(page, change):
-    path = page.with_suffix(".json")
+def test_a_decision_that_contradicts_itself_is_refused_whatever_its_sums(tmp_path, change):
+    page = kept.record(msgspec.structs.replace(mixed(), **change), tmp_path, evidence())
+    with pytest.raises(IntegrityError, match="EG513"):
+        kept.read(page.with_suffix(".json"))
+
+
+def test_a_decision_whose_evidence_is_gone_is_refused(page):
     page.with_suffix(".evidence.json").unlink()
-    assert kept.read(path).evidence is None
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(IntegrityError, match=r"no evidence beside it.*EG513|EG513.*no evidence"):
+        kept.read(page.with_suffix(".json"))
+
+
+NO_INTERVAL = {"estimate": None, "low": None, "high": None, "method": NO_BASELINE}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fine"),
+    [
+        ({"low": 0.85}, True),
+        ({"low": 0.8499}, False),
+        ({"low": None}, False),
+        ({"threshold": {"max": 0.94}}, True),
+        ({"threshold": {"max": 0.93}}, False),
+        ({"threshold": {"all": True}, "estimate": 1.0}, True),
+        ({"threshold": {"all": True}, "estimate": 0.99}, False),
+        ({"threshold": {"all": False}, "estimate": 1.0}, False),
+        ({"threshold": {}}, False),
+        ({"units": 0}, False),
+        ({"test": "recall_vs_baseline", **NO_INTERVAL}, True),
+        ({"test": "recall", **NO_INTERVAL}, False),
+    ],
+)
+def test_a_pass_is_believed_only_by_its_own_interval_and_threshold(tmp_path, changes, fine):
+    told = decision(findings=(finding(**changes),))
+    path = kept.record(told, tmp_path, evidence()).with_suffix(".json")
+    if fine:
+        assert kept.read(path).decision == told
+        return
     with pytest.raises(IntegrityError, match="EG513"):
         kept.read(path)
+
+
+def test_a_copy_holds_the_same_bytes_under_a_name_that_needs_no_search(tmp_path):
+    page = kept.record(mixed(), tmp_path, evidence(), copy=tmp_path / "out")
+    files = list(page.parent.iterdir())
+    assert len(files) == len(list((tmp_path / "out").iterdir())) == 5
+    for path in files:
+        copied = tmp_path / "out" / path.name.replace(page.stem, "decision")
+        assert copied.read_bytes() == path.read_bytes()
+        assert stat.S_IMODE(copied.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("size", [0, 1000, 3000, 10_000, 20_000])
+def test_what_cannot_be_written_whole_leaves_nothing_behind(tmp_path, size):
+    """At most `size` bytes fit into a file: one format after the other is the first that fails."""
+    largest = kept.record(mixed(), tmp_path, evidence()).stat().st_size
+    assert size < largest
+    before = sorted(tmp_path.rglob("*"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        with pytest.raises(InfrastructureError, match="EG501"):
+            kept.record(mixed(), tmp_path, evidence(), copy=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_copy_that_cannot_be_written_leaves_no_decision(tmp_path):
+    (tmp_path / "out").write_text("no directory")
+    with pytest.raises(InfrastructureError, match="EG501"):
+        kept.record(mixed(), tmp_path, evidence(), copy=tmp_path / "out")
+    assert not list(tmp_path.glob("reports/decisions/*"))
 
 
 def test_a_decision_is_found_by_path_stem_beginning_and_model(tmp_path):
@@ -131,7 +198,6 @@ def test_a_decision_is_found_by_path_stem_beginning_and_model(tmp_path):
         "rc-2": second,
         str(folder / f"{first}.json"): first,
     }
-    (folder / f"{first}.html").touch()
     meant[str(folder / f"{first}.html")] = first
     for name, stem in meant.items():
         assert kept.find(tmp_path, name).resolve() == folder / f"{stem}.json"

@@ -61,6 +61,16 @@ def test_a_row_holds_the_numbers_rounded_outward():
     )
 
 
+def test_a_comparison_with_nothing_says_so_where_it_passes():
+    alone = finding(
+        test="recall_vs_baseline", estimate=None, low=None, high=None, threshold={"min": -0.05},
+        method="first release, no baseline",
+    )  # fmt: skip
+    text = render_markdown(decision(findings=(finding(), alone)))
+    assert "| ✓ pass (no baseline) | `claim_entities` | `recall_vs_baseline` |" in text
+    assert "| ✓ pass | `claim_entities` | `recall` |" in text
+
+
 def test_evidence_is_told_and_the_worst_items_are_named():
     text = render_markdown(mixed(), evidence())
     assert "| `claim_entities` | 424 | 212 | 411 ok, 6 refused, 4 truncated, 3 missing |" in text

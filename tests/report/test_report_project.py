@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from harness import Project, right_but
@@ -141,7 +142,50 @@ def test_an_edited_decision_is_refused_with_exit_5(checked, tmp_path):
     assert done.stdout == ""
 
 
-def test_decisions_without_evidence_are_kept_too(tmp_path):
+def test_an_edited_decision_stays_refused_when_its_evidence_is_removed(tmp_path):
+    with ScriptedServer(reply=right_but(set(range(90)))) as server:
+        project = Project(tmp_path, server.url)
+        assert project.evalgate("gate", "check").returncode == 1
+    (beside,) = stored(project, ".evidence.json")
+    path = beside.with_name(beside.name.replace(".evidence", ""))
+    told = json.loads(path.read_text()) | {"decision": "open", "exit": 0, "reasons": []}
+    path.write_text(json.dumps(told | {"findings": [f | {"status": "pass"} for f in told["findings"]]}))  # fmt: skip
+    beside.unlink()
+    for format_ in ("md", "html", "junit", "json"):
+        done = project.evalgate("report", "--format", format_)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert "EG513" in done.stderr
+
+
+def test_a_decision_that_cannot_be_written_or_told_whole_is_not_kept_at_all(tmp_path):
+    with ScriptedServer(reply=right_but(set())) as server:
+        project = Project(tmp_path, server.url)
+        assert project.evalgate("gate", "check").returncode == 0
+        before = stored(project, "")
+        gate = f"{sys.executable} -m evalgate gate check"
+        for command in (f"{gate} --json > /dev/full", f"{gate} > /dev/full", f"ulimit -f 24; {gate} --copy out"):  # fmt: skip
+            done = project.run("bash", "-c", command)
+            assert done.returncode == 4, command + done.stderr
+            assert "EG501" in done.stderr
+            assert stored(project, "") == before
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+def test_a_reader_that_goes_away_changes_no_verdict(tmp_path, option):
+    with ScriptedServer(reply=right_but(set(range(90)))) as server:
+        project = Project(tmp_path, server.url)
+        command = (
+            f"{sys.executable} -m evalgate gate check {option} | true; exit ${{PIPESTATUS[0]}}"
+        )
+        done = project.run("bash", "-c", command)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "internal" not in done.stderr
+    assert len(stored(project, "")) == 5
+
+
+def test_decisions_about_nothing_that_was_asked_are_kept_too(tmp_path):
     """A bypass is found before anything is asked."""
     project = Project(tmp_path, "http://127.0.0.1:9/v1")
     project.edit("suites/test_triage.py", "def test_must_pass", "def test_other")

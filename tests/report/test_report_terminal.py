@@ -79,6 +79,19 @@ def test_without_a_terminal_it_is_100_columns_wide():
     assert 95 <= max(map(cell_len, lines)) <= 100
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_comparison_with_nothing_says_so_at_any_width(width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    alone = finding(
+        test="recall_vs_baseline", estimate=None, low=None, high=None, threshold={"min": -0.05},
+        method="first release, no baseline",
+    )  # fmt: skip
+    text = printed(decision(findings=(finding(), alone)))
+    rows = text[text.index("recall_vs_") :].splitlines()
+    assert "no baseline" in " ".join(rows[:2])
+    assert "no baseline" not in text[: text.index("recall_vs_")].splitlines()[-2]
+
+
 def test_at_80_columns_methods_and_needed_units_are_kept(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     text = printed(mixed())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,50 @@ def test_what_is_not_exactly_the_type_is_unparseable(text):
 )
 def test_a_label_stands_alone(text, label):
     assert parse_label(["DENY", "ALLOW"])(text) == label
+
+
+@pytest.mark.parametrize(
+    ("expected", "found"),
+    [
+        ("John Smith has HIV and was denied", "a text of 33 characters"),
+        ("Smith", "a text of 5 characters"),
+        ("deny", "a text of 4 characters much like DENY"),
+        (["John Smith"], "list"),
+        (None, "NoneType"),
+    ],
+)
+def test_a_gold_value_that_is_no_label_is_refused_without_being_quoted(expected, found):
+    with pytest.raises(ValueError, match="expected one of DENY, ALLOW") as caught:
+        parse_label(["DENY", "ALLOW"]).gold(expected)
+    assert str(caught.value) == f"found {found}, expected one of DENY, ALLOW"
+
+
+class Reply(msgspec.Struct, forbid_unknown_fields=True):
+    reason: Literal["DENY", "ALLOW"]
+    days: int = 0
+    notes: dict[str, int] = {}
+
+    def __post_init__(self):
+        if self.days < 0:
+            raise ValueError(f"no {self.reason} of John Smith")
+
+
+@pytest.mark.parametrize(
+    ("expected", "why"),
+    [
+        ([{"reason": "John Smith has HIV"}], "Invalid enum value - at `$[0].reason`"),
+        ([{"reason": "DENY", "John Smith": 1}], "Object contains unknown field - at `$[0]`"),
+        ([{"reason": "DENY", "notes": {"John Smith": "x"}}],
+         "Expected `int`, got `str` - at `$[0].notes[...]`"),
+        ([{"reason": "DENY", "days": -1}], "a value not allowed there - at `$[0]`"),
+        ([{}], "Object missing required field `reason` - at `$[0]`"),
+        ("John Smith", "Expected `array`, got `str`"),
+    ],
+)  # fmt: skip
+def test_a_gold_value_of_another_form_is_refused_without_being_quoted(expected, why):
+    with pytest.raises(ValueError, match=r".") as caught:
+        parse_json(list[Reply]).gold(expected)
+    assert str(caught.value) == why
 
 
 def test_labels_that_read_alike_are_refused():

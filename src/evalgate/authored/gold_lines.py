@@ -15,6 +15,7 @@ from evalgate.records import GoldItem
 MOST_LISTED: Final = 50
 
 _BYTE = re.compile(r" \(byte (\d+)\)$")
+_PLAIN_KEY = re.compile(r"[\w.-]{1,40}")
 _KEYS = GoldItem.__struct_fields__
 _REQUIRED = tuple(name for name in _KEYS if name != "tags")
 _KINDS = {
@@ -165,7 +166,7 @@ def _note_shape(value: Any, number: int, found: LineProblems) -> None:
             hint = nearest(key, _KEYS) or " Remove it."
             found.add(
                 "EG105",
-                f"found an unknown key {key[:60]!r}, expected one of {', '.join(_KEYS)}.{hint}",
+                f"found an unknown key{_shown_key(key)}, expected one of {', '.join(_KEYS)}.{hint}",
                 number,
             )
     for key in _REQUIRED:
@@ -188,6 +189,11 @@ def _note_shape(value: Any, number: int, found: LineProblems) -> None:
                 f"tags: found {_kind(tag)} in the list, expected texts. Correct it.",
                 number,
             )
+
+
+def _shown_key(key: str) -> str:
+    """An unknown key, if it looks like one: a text that slipped into its place is never repeated."""
+    return f" {key!r}" if _PLAIN_KEY.fullmatch(key) else f" of {len(key)} characters"
 
 
 def _kind(value: Any) -> str:

@@ -118,6 +118,11 @@ def listing(names: Iterable[str], *, at_most: int = 20) -> str:
     return shown if len(every) <= at_most else f"{shown} and {len(every) - at_most} more"
 
 
+def count(n: int, noun: str) -> str:
+    """`1 unit`, `2 units`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def describe(value: Any) -> str:
     """What a message says was found: type and, for scalars, the value. Never used on gold items."""
     if isinstance(value, bool):

@@ -16,7 +16,7 @@ _COMMANDS = {
         "evalgate.cli.gate:gate",
         "the gate: check a model; refuses unless every threshold is met",
     ),
-    "gold": ("evalgate.cli.gold:gold", "gold sets: check what is written there"),
+    "gold": ("evalgate.cli.gold:gold", "gold sets: check them, or import annotations"),
     "init": ("evalgate.cli.init:init", "write a small complete project to start from"),
     "models": (
         "evalgate.cli.models:models",
@@ -97,12 +97,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         code = 1
-    except Exception as e:
+    except BaseException as e:  # an exit that is not ours, such as a suite's, is no success either
         code = _report(e, verbose=verbose)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _report(error: Exception, *, verbose: bool) -> int:
+def _report(error: BaseException, *, verbose: bool) -> int:
     from evalgate.errors import EvalgateError, Exit
 
     if isinstance(error, EvalgateError):
@@ -113,7 +113,7 @@ def _report(error: Exception, *, verbose: bool) -> int:
 
         traceback.print_exception(error)
     sys.stderr.write(
-        f"evalgate: internal error, {type(error).__name__}: {error}. This is no verdict. "
-        "Run again with -v and report the traceback.\n"
+        f"evalgate: internal error, {type(error).__name__}. This is no verdict. "
+        "Run again with -v and report the traceback, but read it first: it may quote items.\n"
     )
     return int(Exit.INTERNAL)

@@ -1,4 +1,4 @@
-"""What several commands share: finding the project."""
+"""What several commands share: finding the project, and -v."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from evalgate.suite import Project
 
 verbose_option = click.option(
-    "-v", "--verbose", is_flag=True, help="say more: worst items, tracebacks of internal errors"
+    "-v", "--verbose", is_flag=True, help="show tracebacks of internal errors"
 )
 
 

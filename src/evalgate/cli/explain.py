@@ -10,7 +10,7 @@ import click
 def explain(code: str | None) -> None:
     """What an error CODE means, why it matters, and what to do; without CODE, the list of them."""
     from evalgate.authored import explain as look_up
-    from evalgate.authored import known_codes, nearest
+    from evalgate.authored import known_codes
     from evalgate.errors import UsageError
 
     if code is None:
@@ -21,8 +21,7 @@ def explain(code: str | None) -> None:
     found = look_up(code.upper())
     if found is None:
         raise UsageError(
-            f"found no code {code!r}, expected one like EG101.{nearest(code.upper(), known_codes())} "
-            "Run 'evalgate explain' for the list."
+            f"found no code {code!r}, expected one like EG101. Run 'evalgate explain' for the list."
         )
     title, text = found
     click.echo(f"{code.upper()}  {title}\n\n{text}")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from evalgate.cli import LazyGroup
-from evalgate.cli.common import project_root, verbose_option
+from evalgate.cli.common import project_root
+
+if TYPE_CHECKING:
+    from evalgate.records import Decision, Evidence
 
 
 @click.group(
@@ -23,17 +29,27 @@ def gate() -> None:
 @click.option(
     "--json", "as_json", is_flag=True, help="print the decision object, and nothing else, on stdout"
 )
+@click.option(
+    "--copy",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="a directory that gets the decision's files, too, as decision.json, .html and so on",
+)
 @click.option("--fresh", is_flag=True, help="ask everything again; earlier answers are set aside")
-@verbose_option
-def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> None:
+@click.option(
+    "-v", "--verbose", is_flag=True, help="say more: worst items, tracebacks of internal errors"
+)
+def check(
+    model: str | None, *, as_json: bool, copy: Path | None, fresh: bool, verbose: bool
+) -> None:
     """Ask MODEL what no run knows yet, score every suite, decide.
 
     MODEL is a name in evalgate.toml (default: [default] candidate) or the path of a .gguf file. Exit codes: 0 open,
     1 closed, 2 usage, 3 undecided, 4 infrastructure (retry is sensible, the run resumes), 5 integrity.
     """
+    from evalgate.errors import InfrastructureError
     from evalgate.gate.check import check as run_check
     from evalgate.gate.evidence import now
-    from evalgate.gate.record import record
+    from evalgate.gate.record import record, withdraw
     from evalgate.suite.project import load_header
 
     root = project_root()
@@ -42,16 +58,35 @@ def check(model: str | None, *, as_json: bool, fresh: bool, verbose: bool) -> No
     log = root / "reports" / "logs" / "check.log"
     decision, evidence = run_check(project, name, fresh=fresh, log=log)
     evidence = evidence or now()
-    page = record(decision, root, evidence)
+    page = record(decision, root, evidence, copy=copy)
+    try:
+        _tell(decision, evidence, page, as_json=as_json, verbose=verbose)
+    except (
+        BrokenPipeError,
+        SystemExit,
+    ):  # rich's form of it. The reader had enough; the decision stands
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as e:
+        withdraw(page, copy=copy)
+        raise InfrastructureError(
+            f"found {e.strerror or e}, expected to be able to write the decision there. Free some space.",
+            where="stdout",
+            code="EG501",
+        ) from None
+    raise click.exceptions.Exit(decision.exit)
+
+
+def _tell(
+    decision: Decision, evidence: Evidence, page: Path, *, as_json: bool, verbose: bool
+) -> None:
     if as_json:
         import json
 
         from evalgate.report.json import to_json
 
         click.echo(json.dumps(to_json(decision)))
-    else:
-        from evalgate.report.terminal import print_decision
+        return
+    from evalgate.report.terminal import print_decision
 
-        print_decision(decision, evidence, file=sys.stdout, report=page, verbose=verbose)
-        click.echo(f"decision: {decision.decision} (exit {decision.exit})")
-    raise click.exceptions.Exit(decision.exit)
+    print_decision(decision, evidence, file=sys.stdout, report=page, verbose=verbose)
+    click.echo(f"decision: {decision.decision} (exit {decision.exit})")

@@ -11,7 +11,10 @@ from evalgate.cli import LazyGroup
 from evalgate.cli.common import project_root, refuse_one_sided, verbose_option
 
 if TYPE_CHECKING:
+    from evalgate.authored import GoldSet
     from evalgate.authored.imports import Columns, Options
+    from evalgate.records import Problem
+    from evalgate.suite import Project
 
 
 @click.group(
@@ -34,22 +37,53 @@ def gold() -> None:
 @click.command()
 @verbose_option
 def check(*, verbose: bool) -> None:
-    """Load everything that decides and print every problem of every file; asks nothing."""
+    """Load everything that decides, and gold sets that no suite names; print every problem of every file. Asks nothing."""
     del verbose
-    from evalgate.suite import load_project
+    from evalgate.authored.problems import count
 
-    project = load_project(project_root())
+    project, others = _load_all(project_root())
     refuse_one_sided(project)
     for name, loaded in project.suites.items():
         card = loaded.card
         origin = "synthetic" if card is not None and card.synthetic else "not generated"
-        click.echo(
-            f"{name}: {len(loaded.gold)} items, {loaded.gold.units} units, {origin}, {loaded.gold.digest[:19]}"
-        )
+        click.echo(f"{name}: {_size(loaded.gold)}, {origin}, {loaded.gold.digest[:19]}")
         for tag in sorted(loaded.gold.tags):
             click.echo(
-                f"  {tag}: {loaded.gold.items_with_tag(tag)} items, {loaded.gold.units_with_tag(tag)} units"
+                f"  {tag}: {count(loaded.gold.items_with_tag(tag), 'item')}, "
+                f"{count(loaded.gold.units_with_tag(tag), 'unit')}"
             )
+    for gold in others:
+        click.echo(f"{gold.name}: {_size(gold)}, no suite asks it")
+
+
+def _load_all(root: Path) -> tuple[Project, list[GoldSet]]:
+    """The project, and the gold sets that no suite names. Raises FileProblems with everything that is wrong with either."""
+    from evalgate.authored import Problems, load_card, load_gold
+    from evalgate.errors import FileProblems
+    from evalgate.suite import load_project
+
+    project = None
+    told: set[Problem] = set()
+    try:
+        project = load_project(root)
+    except FileProblems as e:
+        told = set(e.problems)
+    # Which sets the suites of a faulty project name is not known: all are read, and a problem that was told is told once.
+    named = {s.gold.path for s in project.suites.values()} if project else set()
+    problems, others = Problems(), []
+    for path in sorted(set((root / "goldsets").glob("*.jsonl")) - named):
+        gold = load_gold(path, root, problems)
+        if load_card(path, root, problems) and gold:
+            others.append(gold)
+    if project is None or problems:
+        raise FileProblems(told.union(problems))
+    return project, others
+
+
+def _size(gold: GoldSet) -> str:
+    from evalgate.authored.problems import count
+
+    return f"{count(len(gold), 'item')}, {count(gold.units, 'unit')}"
 
 
 _OF = {
@@ -101,7 +135,7 @@ def import_(
     """Make the gold set FILE.jsonl and a card to fill in from annotations in SOURCE, a file or a directory.
 
     Every row is taken or listed on stderr with its place and the reason, never its text. Exit codes: 0 done (with whatever
-    was left out listed), 2 nothing could be taken or SOURCE is not of KIND.
+    was left out listed), 2 nothing could be taken or SOURCE is not of KIND, 4 nothing can be written there.
     """
     del verbose
     from evalgate.authored.imports import import_gold
@@ -135,9 +169,15 @@ def _options(kind: str, given: dict[str, Any]) -> Options:
 
     for name, kinds in _OF.items():
         if given[name] and kind not in kinds:
-            wrong(name, f"it with {kind}", f"it with {', '.join(kinds)} only. Leave it out")
-    if (kind, given["unit"]) in (("brat", "sentence"), ("conll", "folder")):
-        wrong("unit", f"{given['unit']} with {kind}", "document, sentence (conll) or folder (brat)")
+            wrong(
+                name,
+                f"this option with KIND {kind}",
+                f"it only with {', '.join(kinds)}. Leave it out",
+            )
+    units = {"brat": ("document", "folder"), "conll": ("document", "sentence")}.get(kind, ())
+    if units and given["unit"] not in (None, *units):
+        found = f"`{given['unit']}` with KIND {kind}"
+        wrong("unit", found, f"{' or '.join(units)}. Choose one of these")
     pairs = [text.partition("=") for text in given["renames"]]
     if not all(old and new for old, _, new in pairs):
         wrong("map", "no pair", "OLD=NEW. Repeat the option for every label")

@@ -41,7 +41,8 @@ def report(decision: str | None, *, format_: str, out: Path | None, verbose: boo
         write(out, text)
     except OSError as e:
         raise UsageError(
-            f"found {e.strerror or e}, expected to be able to write there. Name another file, or make its directory.",
+            f"found that nothing can be written there ({e.strerror or type(e).__name__}), expected a writable place. "
+            "Name another file, or make its directory.",
             where=str(out),
             code="EG514",
         ) from None

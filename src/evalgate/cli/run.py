@@ -59,6 +59,8 @@ def list_(*, as_json: bool, verbose: bool) -> None:
     else:
         for row in rows:
             _say(_line(row), err=not row["verified"])
+        if not rows:
+            _say("no runs yet: 'evalgate gate check' asks and keeps them", err=True)
     raise click.exceptions.Exit(worst)
 
 
@@ -89,8 +91,8 @@ def _line(row: dict[str, Any]) -> str:
 
 def _when(seconds: float | None) -> str:
     if seconds is None:
-        return f"{'-':<16}"
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+        return f"{'-':<17}"
+    return time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(seconds))
 
 
 def _say(text: str, *, err: bool = False) -> None:
@@ -130,7 +132,8 @@ def show(name: str, *, suites: tuple[str, ...], as_json: bool, verbose: bool) ->
         if n:
             click.echo()
         for key, value in fact.items():
-            _say(f"{key:<18}  {_shown(value)}")
+            shown = _when(value).strip() if key in ("began", "ended") else _shown(value)
+            _say(f"{key:<18}  {shown}")
     for note in side.notes:
         _say(f"note: {note}")
 
@@ -184,8 +187,6 @@ def _shown(value: Any) -> str:
         return ", ".join(f"{k} {_shown(v)}" for k, v in value.items()) or "-"
     if isinstance(value, (list, tuple)):
         return " ".join(map(_shown, value)) or "-"
-    if isinstance(value, float) and value > 1e9:  # seconds since the epoch
-        return _when(value)
     return "-" if value is None or value == "" else plain(value)
 
 

@@ -9,15 +9,19 @@ from evalgate.authored import GoldSet
 from evalgate.authored.gate_toml import is_difference, split_key
 from evalgate.errors import EvalgateError, UsageError
 from evalgate.metrics import Estimate
+from evalgate.metrics.rates import ItemError
 from evalgate.suite import LoadedSuite
+
+_SPARING = ("skip", "skipif", "xfail")
+"""Marks of a test from which the gate takes no finding."""
 
 
 class _Listener:
     def __init__(self) -> None:
-        self.estimate: Estimate | None = None
+        self.heard: list[Any] = []
 
-    def met_by(self, estimate: Estimate) -> bool:
-        self.estimate = estimate
+    def met_by(self, estimate: Any) -> bool:
+        self.heard.append(estimate)
         return True
 
 
@@ -26,8 +30,8 @@ def estimate_of(
 ) -> Estimate | None:
     """What the test of `key` measures on `answers`; None if it cannot be called outside pytest.
 
-    `what` names the answers in the error. Raises UsageError (EG503) if the test itself fails, IntegrityError if the
-    answers are not what was recorded.
+    `what` names the answers in the error. Raises UsageError (EG503) if the test itself fails or does not give exactly
+    one estimate to met_by, IntegrityError if the answers are not what was recorded.
     """
     base, _, parameter = key.partition("[")
     function = loaded.functions.get(base)
@@ -45,18 +49,24 @@ def estimate_of(
         return None
     try:
         function(**{name: arguments[name] for name in wanted})
-    except EvalgateError:
+    except (EvalgateError, KeyboardInterrupt):
         raise
-    except (
-        Exception
-    ) as e:  # a suite's own code; its message may quote an item, so only its kind goes on
-        kind = type(e).__name__
-        raise UsageError(
-            f"found {kind} in test_{base} on {what}, expected a finding. Mend the test or its metric.",
-            where=f"suites/{loaded.path.name}",
-            code="EG503",
-        ) from None
-    return listener.estimate
+    except ItemError as e:
+        found = f"{e.found} at the item {e.item}, in test_{base} on {what}"
+        mend = f"the item ({loaded.suite.gold}), the test or its metric"
+    except BaseException as e:  # a suite's own code, exits and skips too: its words may quote an item, its kind does not
+        found, mend = f"{type(e).__name__} in test_{base} on {what}", "the test or its metric"
+    else:
+        heard = listener.heard
+        if len(heard) == 1 and isinstance(heard[0], Estimate):
+            return heard[0]
+        given = " and ".join(type(value).__name__ for value in heard) or "nothing"
+        found, mend = f"{given} given to met_by in test_{base} on {what}", "the test"
+    raise UsageError(
+        f"found {found}, expected a finding. Mend {mend}.",
+        where=f"suites/{loaded.path.name}",
+        code="EG503",
+    )
 
 
 def _parameters(function: Any, parameter: str) -> dict[str, Any]:
@@ -68,6 +78,14 @@ def _parameters(function: Any, parameter: str) -> dict[str, Any]:
             if isinstance(names, str) and "," not in names and matching:
                 return {names: matching[0]}
     return {}
+
+
+def refused(loaded: LoadedSuite, key: str, estimate: Estimate) -> str | None:
+    """Why the gate would take no finding from this test with this estimate: its marks, or `uncovered`; None if it would."""
+    for mark in loaded.marks.get(key.partition("[")[0], ()):
+        if mark in _SPARING:
+            return f"its test is marked {mark}"
+    return uncovered(estimate, key, loaded.gold)
 
 
 def uncovered(estimate: Estimate, key: str, gold: GoldSet) -> str | None:

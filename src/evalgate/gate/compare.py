@@ -12,7 +12,7 @@ from typing import Any
 
 from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import EvalgateError, IntegrityError, UsageError
-from evalgate.gate.claims import estimate_of
+from evalgate.gate.claims import estimate_of, refused
 from evalgate.gate.decide import decide, find, threshold_of
 from evalgate.gate.plan import plan_digest, seed_of
 from evalgate.gate.sides import Side, find_runs, known_suites, open_side, unlike
@@ -152,6 +152,8 @@ class _Suite:
             for side, answers in zip(sides, self.answers, strict=True)
         ]
         self.findings: list[dict[str, Finding]] = [{} for _ in sides]
+        # of the claim at hand: why the gate would take no finding of it, on which sides
+        self.refused: dict[str, list[str]] = {}
 
     def _repeats(self, side: Side) -> list[Answers]:
         """The complete earlier runs of a side, the latest first; those that cannot be read are named, not used."""
@@ -203,10 +205,14 @@ class _Suite:
 
     def _claim(self, key: str) -> ClaimRow:
         bar = self.project.gate.suites[self.name][key]
+        self.refused = {}
         found = [self._found(i, key) for i in range(len(self.sides))]
         estimates = [estimate for estimate, _ in found]
         levels = tuple(None if f is None else _level(f) for _, f in found)
-        floors = [self._floor(i, key) for i in range(len(self.sides))]
+        why = [f"no finding on {', '.join(on)}: {fault}" for fault, on in self.refused.items()]
+        # of a comparison with the baseline, the reference is the baseline and has no estimate of its own
+        usable = [e is not None or (not i and is_difference(key)) for i, e in enumerate(estimates)]
+        floors = [self._floor(i, key) for i in range(len(self.sides)) if usable[i]]
         known = [floor for floor in floors if floor is not None]
         units = [floor.units for floor in known if floor.units is not None]
         floor = _Floor(
@@ -215,9 +221,14 @@ class _Suite:
         )
         shifts: list[Shift | None] = [None]
         for i in range(1, len(self.sides)):
+            if not (usable[0] and usable[i]):
+                shifts.append(Shift(difference=None, noise="unknown"))
+                continue
             shift = self._shift(key, estimates[0], estimates[i], i)
             shifts.append(self._beside(shift, floor if known else None, i))
         methods = [e.method for e in estimates if e is not None]
+        if not methods and not why:
+            why = ["its test cannot be called outside pytest"]
         return ClaimRow(
             test=key,
             threshold=threshold_of(bar),
@@ -226,7 +237,7 @@ class _Suite:
             shifts=tuple(shifts),
             floor=floor.difference if known else None,
             floor_units=floor.units if known else None,
-            note="" if methods else "its test cannot be called outside pytest",
+            note="; ".join(why),
         )
 
     def _found(self, i: int, key: str) -> tuple[Estimate | None, Finding | None]:
@@ -250,8 +261,18 @@ class _Suite:
         return estimate, finding
 
     def _estimate(self, key: str, answers: Any, baseline: Any, i: int) -> Estimate | None:
-        what = f"the answers of {self.sides[i].label}"
-        return estimate_of(self.loaded, key, answers, baseline, what=what)
+        """What the claim measures, if the gate would take it for a finding; `self.refused` says why not."""
+        label = self.sides[i].label
+        what = f"the answers of {label}"
+        estimate = estimate_of(self.loaded, key, answers, baseline, what=what)
+        if estimate is None:
+            return None
+        fault = refused(self.loaded, key, estimate)
+        if estimate.sample.kind == "first_release":
+            fault = "a first-release finding beside a baseline"
+        if fault:
+            self.refused.setdefault(fault, []).append(label)
+        return None if fault else estimate
 
     def _paired(self, key: str, ours: Answers, theirs: Answers) -> Estimate | None:
         """Ours minus theirs, unit by unit; None where the metric has no unit means."""
@@ -275,7 +296,7 @@ class _Suite:
         )
 
     def _floor(self, i: int, key: str) -> _Floor | None:
-        """The largest difference between side i and its earlier runs; None without one."""
+        """The largest difference between side i and its earlier runs; None without one that can be told."""
         largest, units = 0.0, []
         for earlier in self.repeats[i]:
             paired = self._paired(key, self.answers[i], earlier)
@@ -288,7 +309,9 @@ class _Suite:
                 better, worse = _moved(paired)
                 if better is not None and worse is not None:
                     units.append(better + worse)
-            largest = max(largest, abs(moved or 0.0))
+            if moved is None:
+                return None
+            largest = max(largest, abs(moved))
         if not self.repeats[i]:
             return None
         return _Floor(difference=largest, units=max(units) if units else None)

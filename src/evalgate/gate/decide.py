@@ -215,21 +215,25 @@ def disagreements(findings: Iterable[Finding], gate: GateFile) -> list[str]:
                 faults.append(f"{suite} {key} has no finding")
             elif found.threshold != threshold_of(bar) or found.alpha != gate.settings.alpha:
                 faults.append(f"{suite} {key} was held against another threshold or alpha")
-            elif found.status != "pass" or not _borne_out(found, bar, gate, key):
+            elif found.status != "pass" or not borne_out(
+                found, first_release=gate.settings.first_release
+            ):
                 faults.append(f"{suite} {key} does not pass by its own numbers")
     return faults
 
 
-def _borne_out(found: Finding, bar: Bar, gate: GateFile, key: str) -> bool:
+def borne_out(found: Finding, *, first_release: bool) -> bool:
+    """Whether a finding that says pass passes by its own numbers; the differences of a first release have none."""
     if found.units < 1 or found.items < 1:
         return False
-    if gate.settings.first_release and is_difference(key):
+    if first_release and is_difference(found.test):
         return True
-    if bar.all:
-        return found.estimate == 1.0
-    if bar.min is not None:
-        return found.low is not None and found.low >= bar.min
-    return found.high is not None and bar.max is not None and found.high <= bar.max
+    low, high = found.threshold.get("min"), found.threshold.get("max")
+    if low is not None:
+        return found.low is not None and found.low >= low
+    if high is not None:
+        return found.high is not None and found.high <= high
+    return bool(found.threshold.get("all")) and found.estimate == 1.0
 
 
 def _line(f: Finding) -> str:

@@ -10,9 +10,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from evalgate.authored import nearest
 from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import UsageError
-from evalgate.gate.claims import estimate_of, uncovered
+from evalgate.gate.claims import estimate_of, refused
 from evalgate.gate.decide import threshold_of
 from evalgate.metrics import Estimate
 from evalgate.metrics.estimate import Difference, MacroF1, Ratio
@@ -88,7 +89,8 @@ def plan_rows(project: Project, assumed: Mapping[str, float] | None = None) -> l
     for name, value in assumed.items():
         if name not in known:
             raise UsageError(
-                f"found --true {name}, expected one of: {', '.join(known)}. Name a threshold."
+                f"found --true {name!r}, expected SUITE.TEST=VALUE of a threshold.{nearest(name, known)} "
+                "'evalgate plan' names them."
             )
         if value < 0 and not is_difference(name.partition(".")[2]):
             raise UsageError(
@@ -100,7 +102,7 @@ def plan_rows(project: Project, assumed: Mapping[str, float] | None = None) -> l
             estimate = errorless_estimate(
                 loaded, key, first_release=project.gate.settings.first_release
             )
-            fault = uncovered(estimate, key, loaded.gold) if estimate else None
+            fault = refused(loaded, key, estimate) if estimate else None
             rows.append(
                 _row(
                     suite,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,6 +17,7 @@ import msgspec
 
 from evalgate import digest
 from evalgate.errors import InfrastructureError, IntegrityError, UsageError
+from evalgate.gate.decide import borne_out
 from evalgate.gate.evidence import now
 from evalgate.records import Decision, Evidence, Finding, Record, Status
 from evalgate.report.html import render_html
@@ -24,6 +25,7 @@ from evalgate.report.json import SCHEMA, json_text
 from evalgate.report.junit import render_junit
 from evalgate.report.markdown import render_markdown
 from evalgate.report.trend import Earlier
+from evalgate.report.words import NO_BASELINE
 
 Format = Literal["html", "junit", "md", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -60,17 +62,21 @@ class _Stored(Record, kw_only=True):
 
 
 class Recorded(Record, kw_only=True):
-    """A decision as it was kept. `stem` is the name its files share; `evidence` is None for one that was kept without."""
+    """A decision as it was kept, with what it rests on. `stem` is the name its files share."""
 
     stem: str
     decision: Decision
-    evidence: Evidence | None
+    evidence: Evidence
 
 
-def record(decision: Decision, root: Path, evidence: Evidence | None = None) -> Path:
+def record(
+    decision: Decision, root: Path, evidence: Evidence | None = None, *, copy: Path | None = None
+) -> Path:
     """Writes the decision in every format, readable by its owner only; returns the page's path.
 
-    Raises InfrastructureError (EG501) if that fails: a decision that leaves no trace is not one.
+    `copy` is a directory that gets the same files under the stem `decision`, for a caller who must not mistake another
+    process's decision for this one. All files are kept or none: raises InfrastructureError (EG501) if one cannot be
+    written, since a decision that leaves no trace is not one.
     """
     evidence = evidence or now()
     folder = _folder(root)
@@ -79,20 +85,43 @@ def record(decision: Decision, root: Path, evidence: Evidence | None = None) -> 
     stem = f"{stamp}-{name}-{secrets.token_hex(3)}"
     kept = Recorded(stem=stem, decision=decision, evidence=evidence)
     text = render(kept, root, "json")
+    files = {
+        _EVIDENCE: _seal(kept, text),
+        ".xml": render(kept, root, "junit"),
+        ".md": render(kept, root, "md"),
+        ".html": render(kept, root, "html"),
+        ".json": text,  # the last one: where it lies, the others do
+    }
+    page = where = folder / f"{stem}.html"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write(folder / f"{stem}{_EVIDENCE}", _seal(kept, text))
-        write(folder / f"{stem}.json", text)
-        write(folder / f"{stem}.xml", render(kept, root, "junit"))
-        write(folder / f"{stem}.md", render(kept, root, "md"))
-        write(folder / f"{stem}.html", render(kept, root, "html"))
+        for where in _pages(page, copy):
+            where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for suffix, content in files.items():
+                write(where.with_suffix(suffix), content)
     except OSError as e:
+        withdraw(page, copy=copy)
         raise InfrastructureError(
             f"found {e.strerror or e}, expected to be able to write the report. Free some space or mend the permissions.",
-            where=str(folder),
+            where=str(where.parent),
             code="EG501",
         ) from None
-    return folder / f"{stem}.html"
+    except BaseException:  # a job that is cancelled right now
+        withdraw(page, copy=copy)
+        raise
+    return page
+
+
+def withdraw(page: Path, *, copy: Path | None = None) -> None:
+    """Removes the decision whose page `record` returned: one that could not be told in full must not be found later."""
+    for where in _pages(page, copy):
+        for suffix in (".json", *_SUFFIXES):  # without its .json nothing counts as a decision
+            with suppress(OSError):
+                where.with_suffix(suffix).unlink()
+
+
+def _pages(page: Path, copy: Path | None) -> list[Path]:
+    """The pages of one decision, that in its own folder last: it is not kept before everything else is."""
+    return [*([copy / "decision.html"] if copy else []), page]
 
 
 def render(kept: Recorded, root: Path, format_: Format) -> str:
@@ -109,7 +138,6 @@ def render(kept: Recorded, root: Path, format_: Format) -> str:
 
 
 def _seal(kept: Recorded, text: str) -> str:
-    assert kept.evidence is not None
     claims = tuple(
         _Claim(suite=f.suite, test=f.test, reason=f.reason, worst=f.worst, answers=f.answers)
         for f in kept.decision.findings
@@ -181,9 +209,9 @@ def _kept(root: Path) -> list[Path]:
 
 
 def read(path: Path) -> Recorded:
-    """The decision kept in the .json at `path`, with its evidence if there is any beside it.
+    """The decision kept in the .json at `path`, with the evidence beside it.
 
-    Raises IntegrityError: a file that cannot be read (EG512) or is not what was written (EG513).
+    Raises IntegrityError: a file that cannot be read (EG512) or is not what was written, or is there alone (EG513).
     """
     beside = path.with_name(f"{path.stem}{_EVIDENCE}")
     try:
@@ -197,18 +225,19 @@ def read(path: Path) -> Recorded:
             where=str(path),
             code="EG512",
         ) from None
-    edited = _contradicts_itself(decision)
-    if stored is not None:
-        edited |= stored.sum != stored.own_sum or stored.decision != digest.of_bytes(text)
-    if edited:
+    if (
+        stored is None
+        or stored.sum != stored.own_sum
+        or stored.decision != digest.of_bytes(text)
+        or _contradicts_itself(decision)
+    ):
+        found = "no evidence beside it" if stored is None else "another content than was kept"
         raise IntegrityError(
-            "found another content than was kept, expected the decision and its evidence as they were written. "
+            f"found {found}, expected the decision and its evidence as they were written. "
             "Find out who edited them, then decide again.",
             where=str(path),
             code="EG513",
         )
-    if stored is None:
-        return Recorded(stem=path.stem, decision=decision, evidence=None)
     return Recorded(
         stem=path.stem, decision=_with_claims(decision, stored.claims), evidence=stored.evidence
     )
@@ -223,10 +252,14 @@ def _decode(text: bytes) -> Decision:
 
 
 def _contradicts_itself(decision: Decision) -> bool:
-    """Whether no decision could have come out like this, so that no page says open above a finding that is not."""
+    """Whether no decision could have come out like this: open above a finding that is not, a pass against its numbers."""
     open_ = decision.decision == "open"
     clean = not decision.reasons and all(f.status == "pass" for f in decision.findings)
-    return decision.exit not in _CODES[decision.decision] or open_ != clean
+    baseless = any(
+        f.status == "pass" and not borne_out(f, first_release=f.method == NO_BASELINE)
+        for f in decision.findings
+    )
+    return decision.exit not in _CODES[decision.decision] or open_ != clean or baseless
 
 
 def _with_claims(decision: Decision, claims: tuple[_Claim, ...]) -> Decision:
@@ -251,30 +284,19 @@ def _earlier(root: Path, stem: str) -> list[Earlier]:
             kept = read(path)
         except IntegrityError:
             continue
-        found.append(
-            Earlier(
-                when=kept.evidence.decided if kept.evidence else _time(path.stem),
-                decision=kept.decision,
-            )
-        )
+        found.append(Earlier(when=kept.evidence.decided, decision=kept.decision))
     return found
-
-
-def _time(stem: str) -> str:
-    """20261123T113638250000-... as 2026-11-23T11:36:38Z; what is no time stays as it is."""
-    text = stem.partition("-")[0]
-    try:
-        moment = time.strptime(text[:15], "%Y%m%dT%H%M%S")
-    except ValueError:
-        return text
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
 
 
 def write(path: Path, text: str) -> None:
     """Writes `text` to `path` as a whole or not at all, readable by its owner only. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(
-        os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as f:
-        f.write(text)
-    temporary.replace(path)
+    try:
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as f:
+            f.write(text)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

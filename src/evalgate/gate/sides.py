@@ -10,6 +10,7 @@ import msgspec
 
 from evalgate.authored import nearest
 from evalgate.errors import EvalgateError, IntegrityError, UsageError
+from evalgate.metrics.rates import ItemError
 from evalgate.records import Record
 from evalgate.store import KeptRun, Run, kept_runs, open_run, read_manifest, run_directory
 from evalgate.suite import Answers, LoadedSuite, Project
@@ -171,7 +172,10 @@ def statuses_of(project: Project, kept: KeptRun, run: Run) -> dict[str, int] | s
     if loaded is None or loaded.gold.digest != run.manifest.gold:
         return "unknown: the suite or its gold set is another one now"
     answers = Answers(loaded.suite, loaded.gold, run, card=loaded.card)
-    return dict(Counter(answer.status for answer in answers))
+    try:
+        return dict(Counter(answer.status for answer in answers))
+    except ItemError as e:
+        return f"unknown: {e}"
 
 
 _WORDS = {"digest": "weights", "version": "server version", "args": "server args"}

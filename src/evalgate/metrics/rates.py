@@ -17,6 +17,22 @@ What = Literal["failed", "truncated", "refused", "unparseable", "timeout", "miss
 _GRID = 1 << 60
 
 
+class ItemError(ValueError):
+    """An item that a suite's own function could not score: its id, and kinds and names of functions.
+
+    The words are this package's own and never a text of the item, so they may be shown wherever ids may.
+    """
+
+    def __init__(self, item: str, found: str, expected: str) -> None:
+        super().__init__(item, found, expected)
+        self.item = item
+        self.found = found
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"item {self.item}: found {self.found}, expected {self.expected}"
+
+
 def rate(
     rows: Iterable[Answer],
     what: What | Callable[[Answer], bool],
@@ -29,7 +45,7 @@ def rate(
     what: "failed" (status is not "ok"), "wrong" (failed, or not right), one status by its name ("truncated", "refused",
     "unparseable", "timeout", "missing"), or a function of one answer that returns True where it went wrong; an answer
     whose status is not "ok" went wrong without being shown to it. name: for reports, the function's own name otherwise.
-    Raises ValueError for any other name, and where the function fails or returns no bool, naming the item.
+    Raises ValueError for any other name, ItemError where the function fails or returns no bool.
     """
     if callable(what):
         title = name or _title(what)
@@ -55,8 +71,8 @@ def mean(
     """Mean of `score(answer)` in [0, 1], higher is better: each unit's own mean, averaged over units.
 
     An answer whose status is not "ok" scores 0 without being shown to `score`; failed=True shows it. name: for reports,
-    the function's own name otherwise. Raises ValueError for a score that is NaN, outside of [0, 1] or no number, naming
-    the item, never its text.
+    the function's own name otherwise. Raises ItemError for a score that is NaN, outside of [0, 1] or no number, and
+    where the function fails.
     """
     title = name or _title(score)
 
@@ -65,9 +81,10 @@ def mean(
             return 0, _GRID, 1
         value = _number(_apart(answer, score, title))
         if value is None:
-            raise ValueError(
-                f"item {answer.id}: found a score of {title} that is no number in [0, 1], expected one. "
-                "Rescale or clip it in the score function, and decide there what an odd answer is worth."
+            raise ItemError(
+                answer.id,
+                f"a score of {title} that is no number in [0, 1]",
+                "one. Rescale or clip it in the score function, and decide there what an odd answer is worth.",
             )
         return int(value * _GRID), _GRID, 1
 
@@ -94,9 +111,10 @@ def _predicate(what: Callable[[Answer], bool], title: str) -> Callable[[Answer],
             return True
         went_wrong = _apart(answer, what, title)
         if not isinstance(went_wrong, bool):
-            raise ValueError(  # noqa: TRY004 (a fault of the suite's value, as in `mean`)
-                f"item {answer.id}: found {type(went_wrong).__name__} from {title}, expected True (it went wrong) or "
-                "False. Return a bool."
+            raise ItemError(
+                answer.id,
+                f"{type(went_wrong).__name__} from {title}",
+                "True (it went wrong) or False. Return a bool.",
             )
         return went_wrong
 
@@ -112,11 +130,13 @@ def _apart(answer: Answer, score: Callable[[Answer], Any], title: str) -> Any:
     __tracebackhide__ = True
     try:
         return score(answer)
-    except Exception as e:
+    except KeyboardInterrupt:
+        raise
+    except (
+        BaseException
+    ) as e:  # an exit or a skip too: no answer decides how the test of all of them ends
         kind = type(e).__name__
-    raise ValueError(
-        f"item {answer.id}: found {kind} in {title}, expected a score. Mend the function."
-    )
+    raise ItemError(answer.id, f"{kind} in {title}", "a score. Mend the function.")
 
 
 def _number(value: Any) -> float | None:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cache
+from html import escape
 from importlib import resources
 
 from evalgate.records import Decision, Evidence, Finding, FindingStatus
@@ -151,7 +152,8 @@ def _reason(reason: str, rows: dict[str, str]) -> str:
     head = max((p for p in rows if line.startswith(p)), key=len, default="")
     if not head:
         return text(line)
-    return f'<a href="#{rows[head]}">{text(head[:-2])}</a>: {text(line[len(head) :])}'
+    told = escape(head[:-2])  # plain already; a blank name keeps its place
+    return f'<a href="#{rows[head]}">{told}</a>: {text(line[len(head) :])}'
 
 
 def _keyed(findings: Iterable[Finding]) -> Iterable[tuple[str, Finding]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from evalgate.records import Decision, Evidence, Finding
 from evalgate.report.numbers import NONE, high_text, low_text, present, value_text
 from evalgate.report.words import (
+    NO_BASELINE,
     STATUS,
     VERDICT,
     answered,
@@ -130,7 +131,7 @@ _COLUMNS = ("", "suite", "test", "estimate", "interval", "threshold", "units", "
 def _row(f: Finding) -> Sequence[str]:
     bare = present(f.low) is None and present(f.high) is None
     return (
-        f"{STATUS[f.status].symbol} {f.status}",
+        f"{STATUS[f.status].symbol} {f.status}{' (no baseline)' if f.method == NO_BASELINE else ''}",
         _cell(f.suite),
         _cell(f.test),
         value_text(f.estimate),

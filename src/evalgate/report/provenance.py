@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from evalgate import digest
-from evalgate.records import Decision, Evidence, Finding, ModelIdentity, SuiteEvidence
+from evalgate.records import Decision, Evidence, Finding, ModelIdentity, Status, SuiteEvidence
 from evalgate.report.json import json_text
-from evalgate.report.markup import code, facts, section, small_table, text
+from evalgate.report.markup import code, facts, name, section, small_table, text
 from evalgate.report.numbers import NONE, exact_text
 from evalgate.report.words import METHODS, STATUSES, plain, served_by
 
@@ -17,23 +17,25 @@ from evalgate.report.words import METHODS, STATUSES, plain, served_by
 def answers(evidence: Evidence | None) -> str:
     """How the items of each suite were answered. Everything but "ok" counts as a wrong answer."""
     suites = evidence.suites if evidence else ()
+    # narrow screens have no room for columns of zeros
+    occurred = [s for s in STATUSES if s == "ok" or any(x.answers.get(s) for x in suites)]
     table = small_table(
         "Items of each suite by what became of them",
-        ("suite", "items", "units", *STATUSES),
-        (_counts(s) for s in suites),
-        numbers=2 + len(STATUSES),
+        ("suite", "items", "units", *occurred),
+        (_counts(s, occurred) for s in suites),
+        numbers=2 + len(occurred),
     )
     said = (
         "<p>Only answers that are <b>ok</b> can be right. <b>Unparseable</b>: not in the form that the suite asks for. "
         "<b>Refused</b>: the model declined. <b>Truncated</b>: cut off at the limit of tokens. <b>Timeout</b>: no answer in "
-        "time. <b>Missing</b>: never answered. All of these stay in every count as wrong.</p>"
+        "time. <b>Missing</b>: never answered. All of these stay in every count as wrong. A column without any item is left out.</p>"
     )
     return section("answers", "Answers", said, table) if table else ""
 
 
-def _counts(s: SuiteEvidence) -> list[str]:
-    counts = [str(s.answers.get(status, 0)) if s.answers else NONE for status in STATUSES]
-    return [text(s.suite), str(s.items), str(s.units), *counts]
+def _counts(s: SuiteEvidence, statuses: Sequence[Status]) -> list[str]:
+    counts = [str(s.answers.get(status, 0)) if s.answers else NONE for status in statuses]
+    return [name(s.suite), str(s.items), str(s.units), *counts]
 
 
 def provenance(decision: Decision, evidence: Evidence | None) -> str:

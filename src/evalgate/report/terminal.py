@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from evalgate.records import Decision, Evidence, Finding, FindingStatus, Record, Verdict
 from evalgate.report.numbers import NONE, high_text, low_text, value_text
 from evalgate.report.words import (
+    NO_BASELINE,
     STATUS,
     VERDICT,
     answered,
@@ -307,7 +308,8 @@ def _fit(
     """The width of the tests' names, the columns there is room for, and the titles of those that there is not.
 
     "needed" is no column where nothing needs more. What does not fit goes in this order: the methods (then listed below
-    the table), "needed" (then a second line under the status) and "units"; after that, lines run over.
+    the table, and "no baseline" is a second line under the status), "needed" (then a second line, too) and "units"; after
+    that, lines run over.
     """
     longest = max(_cells(plain(f.test)) for f in findings)
     if all(f.needed is None for f in findings):
@@ -320,17 +322,21 @@ def _fit(
             break
         below.add(victim)
         columns = [c for c in columns if c.title != victim]
+        if victim == "method":
+            columns[0] = _under(
+                columns[0], ["no baseline" * (f.method == NO_BASELINE) for f in findings]
+            )
         if victim == "needed":
-            columns[0] = _with_needs(columns[0], findings)
+            columns[0] = _under(
+                columns[0], ["" if f.needed is None else f"needs +{f.needed}" for f in findings]
+            )
     return max(min(room, longest), min(longest, _NAME["units"])), columns, below
 
 
-def _with_needs(status: _Column, findings: Sequence[Finding]) -> _Column:
-    cells = (
-        cell if f.needed is None else f"{cell}\nneeds +{f.needed}"
-        for cell, f in zip(status.cells, findings, strict=True)
-    )
-    return _Column(title=status.title, cells=tuple(cells))
+def _under(column: _Column, lines: Sequence[str]) -> _Column:
+    """`column` with a further line in each cell; "" adds none."""
+    cells = (f"{c}\n{line}" if line else c for c, line in zip(column.cells, lines, strict=True))
+    return _Column(title=column.title, cells=tuple(cells))
 
 
 def _fold(name: str, width: int) -> list[str]:

@@ -80,11 +80,12 @@ METHODS: dict[str, Method] = {
     ),
 }
 
-_NO_BASELINE = "first release, no baseline"
+NO_BASELINE = "first release, no baseline"
+"""The method of a comparison that had nothing to compare with; such a row passes, and says so wherever it is shown."""
 _DIFFERENCES = (
     "Tango score",
     "worst-atom mean of paired differences",
-    "first release, no baseline",
+    NO_BASELINE,
 )
 
 
@@ -211,7 +212,7 @@ def next_step(decision: Decision) -> str:
 def _met(findings: Sequence[Finding]) -> str:
     """What an open decision rests on: intervals, censuses, and comparisons that had nothing to compare with."""
     census = sum(f.method == "census" for f in findings)
-    alone = sum(f.method == _NO_BASELINE for f in findings)
+    alone = sum(f.method == NO_BASELINE for f in findings)
     said = f"{_all(len(findings) - census - alone)} met with statistical confidence."
     if census:
         said += f" {census} more by looking at every item."

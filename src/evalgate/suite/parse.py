@@ -13,8 +13,11 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from evalgate.authored.problems import nearest_name
+
 T = TypeVar("T")
 _FENCE = re.compile(r"\A```[a-zA-Z]*\n(.*?)\n?```\Z", re.DOTALL)
+_LONGEST_NEAR = 60  # characters; a longer text is no slip of the pen in a label
 
 
 class _JsonParser(Generic[T]):
@@ -38,8 +41,21 @@ class _JsonParser(Generic[T]):
         try:
             value: T = msgspec.convert(expected, self._kind)
         except msgspec.ValidationError as e:
-            raise ValueError(str(e)) from None
+            raise ValueError(_without_value(str(e))) from None
         return value
+
+
+_KIND = re.compile(
+    r"Expected `[^`]*`(, got `[^`]*`)?|Object missing required field `[^`]*`"
+    r"|Object contains unknown field|Invalid enum value"
+)
+_PLACE = re.compile(r" - at `\$[\w.\[\]]*`\Z")
+
+
+def _without_value(message: str) -> str:
+    """What msgspec says about a gold value, without the texts that it repeats: values of Literal types, unknown fields."""
+    kind, place = _KIND.match(message), _PLACE.search(message)
+    return (kind[0] if kind else "a value not allowed there") + (place[0] if place else "")
 
 
 def parse_json(kind: type[T] | Any) -> Callable[[str], T | None]:
@@ -66,17 +82,17 @@ class _LabelParser:
     def gold(self, expected: Any) -> str:
         if not isinstance(expected, str) or expected not in self.labels:
             raise ValueError(
-                f"found {str(expected)[:40]!r}, expected one of {', '.join(self.labels)}"
+                f"found {_described(expected, self.labels)}, expected one of {', '.join(self.labels)}"
             )
         return expected
 
 
-def _as_label(expected: Any) -> str:
-    """What may be repeated of a gold value: a word that could be a label, never a text."""
-    if isinstance(expected, str):
-        word = re.fullmatch(r"[\w.:/-]{1,40}", expected)
-        return repr(expected) if word else f"a text of {len(expected)} characters"
-    return type(expected).__name__
+def _described(expected: Any, labels: Sequence[str]) -> str:
+    """A gold value that is no label, never quoted: it may be a sentence, a name or a number of somebody."""
+    if not isinstance(expected, str):
+        return type(expected).__name__
+    near = nearest_name(expected, labels) if len(expected) <= _LONGEST_NEAR else None
+    return f"a text of {len(expected)} characters" + (f" much like {near}" if near else "")
 
 
 def parse_label(labels: Sequence[str]) -> Callable[[str], str | None]:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
-from evalgate.authored.imports.rows import KINDS, Fault, Row
+from evalgate.authored.imports.rows import KINDS, OTHER_SPAN_LABEL, Fault, Row
+from evalgate.authored.problems import count
 from evalgate.errors import UsageError
 from evalgate.records import Record
 
@@ -55,8 +56,8 @@ class Report(Record, kw_only=True):
         """One line per fault that is listed, then one per kind that is only counted."""
         kinds = {kind.name: kind for kind in KINDS}
         for fault in self.faults:
-            if not kinds[fault.kind].listed:
-                yield f"{self.source}: {fault.code} {fault.count} {fault.message}"
+            if noun := kinds[fault.kind].counted:
+                yield f"{self.source}: {fault.code} {count(fault.count, noun)} {fault.message}"
                 continue
             for place in fault.places[:MOST_LINES]:
                 yield f"{place}: {fault.code} {fault.message}"
@@ -64,20 +65,31 @@ class Report(Record, kw_only=True):
                 more = fault.count - MOST_LINES
                 yield f"{self.source}: {fault.code} and {more} more of this kind ({fault.kind}); --report FILE keeps their places."
 
-    def raise_if_nothing(self) -> None:
-        """Raise UsageError (EG177) when no row could be taken."""
+    def nothing(self) -> str | None:
+        """Why there is nothing to write: no row, none that could be taken, or --labels kept no entity. None where there is."""
+        if not self.rows.found:
+            return "found no rows, expected at least one. Nothing was written."
         if not self.rows.taken:
-            raise UsageError(
-                f"found {self.rows.found} rows and could take none, expected at least one. Nothing was written; see the lines above.",
-                where=self.source,
-                code="EG177",
+            found = f"found {count(self.rows.found, 'row')} and could take none"
+            return f"{found}, expected at least one. Nothing was written; see the lines above."
+        unasked = sum(fault.count for fault in self.faults if fault.kind == OTHER_SPAN_LABEL.name)
+        if unasked and not self.spans.taken:
+            found = f"found {count(unasked, 'span')}, none with a label of --labels"
+            return (
+                f"{found}, expected at least one. Nothing was written; correct --labels or --map."
             )
+        return None
+
+    def raise_if_nothing(self) -> None:
+        """Raise UsageError (EG177) when there was nothing to write."""
+        if reason := self.nothing():
+            raise UsageError(reason, where=self.source, code="EG177")
 
     def summary(self) -> str:
         """Counts in one line."""
-        text = f"{self.rows.taken} of {self.rows.found} rows taken, {self.units} units"
+        text = f"{self.rows.taken} of {count(self.rows.found, 'row')} taken, {count(self.units, 'unit')}"
         if self.spans.found:
-            text += f"; {self.spans.taken} of {self.spans.found} entities, {len(self.labels)} labels, at most {self.largest_unit} in a unit"
+            text += f"; {self.spans.taken} of {self.spans.found} entities, {count(len(self.labels), 'label')}, at most {self.largest_unit} in a unit"
         return text
 
 

@@ -47,13 +47,24 @@ def read_brat(source: Path, options: Options) -> Rows:
     """One row per document. Raises UsageError (EG175) where there is no .ann file."""
     root = source if source.is_dir() else source.parent
     if source.is_file():
-        source = source.with_suffix(".ann")
+        source = _annotations_of(source)
     files, notes = files_of(source, (".ann", ".txt"), "brat")
     if not any(path.suffix.lower() == ".ann" for _, path in files):
         raise no_source(source, "no .ann file", "brat")
     yield from notes
     for stem in sorted({path.with_suffix("") for _, path in files}):
         yield _document(stem, stem.relative_to(root).as_posix(), options)
+
+
+def _annotations_of(source: Path) -> Path:
+    """The .ann file that is meant by a file named by hand, which may be the text."""
+    if source.suffix.lower() not in (".ann", ".txt"):
+        raise no_source(source, "a file that ends neither in .ann nor in .txt", "brat")
+    notes_file = _with(source.with_suffix(""), ".ann")
+    if notes_file is None:
+        advice = "Put it there, or correct the path or KIND."
+        raise no_source(source, "no .ann file beside it", "brat", advice)
+    return notes_file
 
 
 def _document(stem: Path, name: str, options: Options) -> Row:

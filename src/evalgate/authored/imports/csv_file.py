@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,31 +40,69 @@ def read_csv(source: Path, options: Options) -> Rows:
         stem = name.removesuffix(path.suffix)
         try:
             with _open(path, options) as file:
-                reader = csv.reader(file, delimiter=delimiter, strict=True)
-                header = [cell.strip() for cell in next(reader)]
-                yield from _records(reader, header, name, stem, options.columns)
+                yield from _records(_Lines(file), delimiter, name, stem, options.columns)
         except OSError as error:
             raise unreadable(name, error) from None
 
 
-def _records(reader: Any, header: list[str], name: str, stem: str, columns: Columns) -> Rows:
+class _Lines(Iterator[str]):
+    """The lines of a file as its records are read, so that a record that turns out wrong can be begun again behind its first line."""
+
+    def __init__(self, file: Iterator[str]) -> None:
+        self.number = 0
+        """Of the line read last, from 1."""
+        self._file = file
+        # kept: lines to be read again, those of the record, and up to which line no record may go on
+        self._given_back: deque[str] = deque()
+        self._record: list[str] = []
+        self._alone_before = 0
+
+    def __next__(self) -> str:
+        if self._record and self.number < self._alone_before:
+            raise StopIteration
+        line = self._given_back.popleft() if self._given_back else next(self._file)
+        self.number += 1
+        self._record.append(line)
+        return line
+
+    def begin(self) -> int:
+        """Begin a record; returns the number of its first line."""
+        self._record = []
+        return self.number + 1
+
+    def back(self) -> None:
+        """Give back all lines of this record but the first.
+
+        Those before the last one, where it went wrong, are then read one by one (a cell of several lines among them would
+        have gone wrong sooner), so that no line is read more than three times, however many quotes are wrong.
+        """
+        first, *others = self._record
+        self._given_back.extendleft(reversed(others))
+        self._alone_before = max(self._alone_before, self.number)
+        self.number -= len(others)
+        self._record = [first]
+
+
+def _records(lines: _Lines, delimiter: str, name: str, stem: str, columns: Columns) -> Rows:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    header = [cell.strip() for cell in next(reader)]
     number = 0
     while True:
         number += 1
-        line = reader.line_num + 1
+        first = lines.begin()
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error:  # the reader goes on with the next line
-            yield left(QUOTE, _place(name, line, reader.line_num))
+        except csv.Error:
+            lines.back()  # where the cell should have ended is not known: its first line alone is left out
+            yield left(QUOTE, _place(name, first, first))
             continue
-        except (
-            UnicodeError
-        ):  # an encoding that cannot skip bytes, such as UTF-16: nothing behind them can be read
-            yield left(NOT_TEXT, f"{name}:{line}-end")
+        except UnicodeError:
+            # an encoding that cannot skip bytes, such as UTF-16: nothing behind them can be read
+            yield left(NOT_TEXT, f"{name}:{first}-end")
             return
-        place = _place(name, line, reader.line_num)
+        place = _place(name, first, lines.number)
         if not any(cell.strip() for cell in cells):
             yield left(EMPTY, place)
         elif not is_text("".join(cells)):
@@ -92,6 +132,9 @@ def _delimiter(name: str, path: Path, options: Options, problems: Problems) -> s
     best: tuple[list[str], str] = ([], DELIMITERS[0])
     try:
         with _open(path, options) as file:
+            if not file.read(1):
+                problems.add(name, "EG175", "found an empty file, expected a header and rows.")
+                return DELIMITERS[0]
             for delimiter in DELIMITERS:
                 file.seek(0)
                 try:

@@ -57,7 +57,7 @@ def import_gold(
 ) -> Report:
     """Read `source`, write the gold set `out`, a skeleton of its card, and a `report` (JSON); each appears whole or not at all.
 
-    No gold set is written when no row could be taken. A card that is there already is people's work and is kept.
+    No gold set is written when `Report.nothing` says why. A card that is there already is people's work and is kept.
     Raises UsageError and FileProblems (EG175, EG176, EG178), InfrastructureError for a disk that refuses.
     """
     check_free(out, ".jsonl", source, force=force)
@@ -68,11 +68,14 @@ def import_gold(
 
     def with_card() -> bool:
         """The card goes first: a gold set without a card is refused, a card that speaks of other items would not be."""
-        if account.taken and not card.exists():
-            said = _description(account.report(format_, name))
+        found = account.report(format_, name)
+        if found.nothing():
+            return False
+        if not card.exists():
+            said = _description(found)
             text = skeleton(out.stem, format_, name, licence=licence, description=said)
             write_whole(card, [text.encode()])
-        return account.taken > 0
+        return True
 
     rows = _selected(READERS[format_](source, options), options)
     write_whole(out, _lines(rows, account, options.limit), ready=with_card)

@@ -17,14 +17,15 @@ class Kind(Record, kw_only=True):
     """One kind of fault.
 
     name: in the report. of: "row" (the row is left out), "span" (only this entity is) or "note" (nothing is lost by it).
-    listed: one line each on the terminal; else a count, and the places in the report only.
+    counted: empty where each has a line of its own on the terminal; else what is counted there ("row"), followed by the
+    message, and the places stand in the report only.
     """
 
     name: str
     code: str
     of: Literal["row", "span", "note"]
     message: str
-    listed: bool = True
+    counted: str = ""
 
 
 class Fault(Record, kw_only=True):
@@ -83,8 +84,8 @@ def _span(name: str, code: str, message: str) -> Kind:
     return Kind(name=name, code=code, of="span", message=message + " Left out.")
 
 
-def _note(name: str, code: str, message: str, *, listed: bool = False) -> Kind:
-    return Kind(name=name, code=code, of="note", message=message, listed=listed)
+def _note(name: str, code: str, counted: str, message: str) -> Kind:
+    return Kind(name=name, code=code, of="note", message=message, counted=counted)
 
 
 # fmt: off
@@ -102,24 +103,24 @@ UNUSABLE: Final = _row("unusable", "EG182", "found an id, unit or tag that is no
 ID_TWICE: Final = _row("id_twice", "EG182", "found an id that an earlier row has, expected each id once.")
 TOO_LONG: Final = _row("too_long", "EG182", "found a row of more than 16 MiB, expected less.")
 SCHEME: Final = _row("scheme", "EG183", "found a sentence with a tag outside the scheme, expected O, B-, I-, E-, S-, L- or U- with a label.")
-OTHER_LABEL: Final = Kind(name="other_label", code="EG189", of="row", message="rows whose answer is none of --labels: left out as asked.", listed=False)
+OTHER_LABEL: Final = Kind(name="other_label", code="EG189", of="row", message="with an answer that is none of --labels: left out as asked.", counted="row")
 
 DISCONTINUOUS: Final = _span("discontinuous", "EG184", "found a span in several pieces, expected one piece of text.")
 OFFSETS: Final = _span("offsets", "EG185", "found offsets that do not match the text, expected the same characters at that place.")
 SPAN_TWICE: Final = _span("span_twice", "EG186", "found a span that the item already has with the same label, expected it once.")
 BAD_SPAN: Final = _span("bad_span", "EG180", "found an annotation that cannot be read, expected a label, offsets and the text.")
-OTHER_SPAN_LABEL: Final = Kind(name="other_span_label", code="EG189", of="span", message="spans whose label is none of --labels: left out as asked.", listed=False)
+OTHER_SPAN_LABEL: Final = Kind(name="other_span_label", code="EG189", of="span", message="with a label that is none of --labels: left out as asked.", counted="span")
 
-OVERLAP: Final = _note("overlap", "EG187", "spans that overlap or lie inside another: kept, each is an entity of its own.")
-INSIDE_FIRST: Final = _note("inside_first", "EG188", "tags I-, E- or L- that nothing of their label precedes: taken as the beginning of an entity.")
-OTHER_READING: Final = _note("line_ends", "EG188", "documents whose offsets fit only with other line ends or with the byte order mark counted: moved to fit.")
-JOINED: Final = _note("joined", "EG188", "spans in pieces with nothing but white space between: joined.")
-OTHER_ANNOTATION: Final = _note("no_span", "EG189", "annotations that are no spans (events, relations, attributes, notes): not imported.")
-OTHER_FILE: Final = _note("other_file", "EG189", "files of another kind in the directory: not read.")
-UNIT_ASSUMED: Final = _note("unit_assumed", "EG189", "rows taken as their own unit, since no column says otherwise: name it with --unit-column if rows share a member, case or document.")
-ONE_UNIT: Final = _note("one_unit", "EG189", "files without -DOCSTART- lines: all sentences of each are one unit; --unit sentence if they are independent.")
-NEVER_FOUND: Final = _note("never_found", "EG189", "found this label nowhere, expected it at least once. Correct --labels or --map.", listed=True)
-STOPPED: Final = _note("limit", "EG189", "stopped at --limit: this row and what follows were not taken.", listed=True)
+OVERLAP: Final = _note("overlap", "EG187", "span", "overlapping another or inside one: kept, each is an entity of its own.")
+INSIDE_FIRST: Final = _note("inside_first", "EG188", "tag", "I-, E- or L- with nothing of that label before: taken as the beginning of an entity.")
+OTHER_READING: Final = _note("line_ends", "EG188", "document", "with offsets that fit only with other line ends or with the byte order mark counted: moved to fit.")
+JOINED: Final = _note("joined", "EG188", "span", "in pieces with nothing but white space between: joined.")
+OTHER_ANNOTATION: Final = _note("no_span", "EG189", "annotation", "of another kind than a span (events, relations, attributes, notes): not imported.")
+OTHER_FILE: Final = _note("other_file", "EG189", "file", "of another kind in the directory: not read.")
+UNIT_ASSUMED: Final = _note("unit_assumed", "EG189", "row", "without a column of units, taken as a unit of its own: name one with --unit-column if rows share a member, case or document.")
+ONE_UNIT: Final = _note("one_unit", "EG189", "file", "without -DOCSTART- lines: all sentences of a file are one unit; --unit sentence if they are independent.")
+NEVER_FOUND: Final = _note("never_found", "EG189", "", "found this label nowhere, expected it at least once. Correct --labels or --map.")
+STOPPED: Final = _note("limit", "EG189", "", "stopped at --limit: this row and what follows were not taken.")
 # fmt: on
 
 KINDS: Final = tuple(kind for kind in list(globals().values()) if isinstance(kind, Kind))

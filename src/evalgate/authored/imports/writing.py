@@ -50,8 +50,8 @@ def write_whole(
             part.replace(path)
     except OSError as error:
         raise InfrastructureError(
-            f"found a disk that refuses ({error.strerror or type(error).__name__}), expected room for the file. "
-            "Make room or correct the permissions, and import again.",
+            f"found that nothing can be written there ({error.strerror or type(error).__name__}), expected a writable place. "
+            "Make room or correct path and permissions, and import again.",
             where=str(path),
             code="EG176",
         ) from error
