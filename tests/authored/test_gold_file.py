@@ -202,6 +202,14 @@ FAULTS = {
         encoded(2, colour=1),
         ": EG105 found an unknown key 'colour', expected",
     ),
+    "an unknown key that is a sentence": (
+        encoded(2, **{"seen by Ms Quillon": 1}),
+        ": EG105 found an unknown key of 18 characters, expected one of id,",
+    ),
+    "an unknown key without end": (
+        encoded(2, **{"k" * 41: 1}),
+        ": EG105 found an unknown key of 41 characters, expected one of id,",
+    ),
     "an id that is a number": (
         encoded(2, id=7),
         ": EG107 id: found a number, expected a text. Correct it.",

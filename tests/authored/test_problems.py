@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 from evalgate.authored import Problems, relative
-from evalgate.authored.problems import describe, listing
+from evalgate.authored.problems import count, describe, listing
 from evalgate.errors import FileProblems
+
+
+def test_one_of_a_thing_is_singular():
+    assert [count(n, "unit") for n in (0, 1, 2)] == ["0 units", "1 unit", "2 units"]
 
 
 def test_an_empty_list_raises_nothing_and_is_false():

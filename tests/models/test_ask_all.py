@@ -385,6 +385,15 @@ def test_an_answer_by_another_model_is_an_error_at_once(named: str, served: bool
     assert server.count == 1
 
 
+@pytest.mark.parametrize("named", ["Ms Quillon is pregnant", "m" * 65, "ünver"])
+def test_a_text_in_place_of_a_models_name_is_not_repeated(named: str):
+    with ScriptedServer(lambda m, p: Response(text="ok", model=named)) as server:
+        error = refusal(server)
+    assert error.code == "EG312"
+    assert "found an answer of the model another name, expected 'm'" in str(error)
+    assert named not in str(error)
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
 def test_a_refused_request_is_an_error_at_once_with_its_kind_only(status: int):
     body = {"error": {"message": "temperature must\nbe below 2 " + "x" * 500, "type": "invalid"}}
@@ -459,6 +468,7 @@ def test_every_kind_of_content_is_text(response: Response, text: str):
         ("length", "length"),
         ("content_filter", "content_filter"),
         (None, "unknown"),
+        ("Ms Quillon is pregnant", "other"),
     ],
 )
 def test_the_finish_reason_passes_through(given: str | None, found: str):

@@ -41,6 +41,12 @@ def test_a_server_that_lists_other_models_is_named_with_them():
     assert "'m'" in str(error)
 
 
+def test_a_text_in_a_list_of_models_is_not_repeated():
+    with ScriptedServer(models=["org/qwen:7b", "Ms Quillon is pregnant"]) as server:
+        error = refusal(server.url)
+    assert "found the models org/qwen:7b, another name, expected 'm'" in str(error)
+
+
 @pytest.mark.parametrize(
     "listing",
     [None, Response(status=405), Response(json={"data": []}), Response(json={"data": "x"}), Response(json={"data": [1]})],

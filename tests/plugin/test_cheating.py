@@ -240,7 +240,7 @@ CHEATS = [
     Cheat("a plugin from the environment", {1}, "PYTEST_PLUGINS", env={"PYTEST_PLUGINS": "json"}),
     Cheat("another unit test fails", {1}, "other tests", lambda p: p.write("tests/test_unit.py", "def test_x():\n    assert False\n"), args=(".",)),
     Cheat("a file that bears a model's name", {2}, "EG303", lambda p: p.write("evil/scripted.gguf", "no weights"), args=("suites/", "--candidate", "evil/scripted.gguf")),
-    Cheat("answers under another model's name", {4}, "another model", reply=lambda messages, payload: {
+    Cheat("answers under another model's name", {4}, "EG312 found an answer of the model", reply=lambda messages, payload: {
         "text": right_but(set())(messages, payload), "model": "somebody-else"}),
 ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 
@@ -85,6 +86,16 @@ def test_show_tells_digests_counts_tokens_seconds_and_the_slowest(project):
     assert next(iter(run["slowest"])) == "t-0119"
     text = project.evalgate("run", "show", "old~1").stdout
     assert "ok 118, unparseable 2" in text
+
+
+def test_times_are_utc_wherever_the_machine_stands(project):
+    ((run,)) = json.loads(project.evalgate("run", "show", "old", "--json").stdout)["runs"]
+    ended = dt.datetime.fromtimestamp(run["ended"], dt.UTC).strftime("%Y-%m-%d %H:%MZ")
+    for zone in ("UTC", "XXX-7"):
+        assert ended in project.evalgate("run", "list", TZ=zone).stdout
+        shown = project.evalgate("run", "show", "old", TZ=zone).stdout
+        assert re.search(rf"^ended +{ended}$", shown, re.MULTILINE)
+        assert re.search(r"^began +\d{4}-\d\d-\d\d \d\d:\d\dZ$", shown, re.MULTILINE)
 
 
 def test_show_of_a_run_about_an_older_gold_set_still_shows_what_it_can(project):

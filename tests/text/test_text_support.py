@@ -43,6 +43,11 @@ def test_what_the_source_holds_in_other_words_is_supported(text):
         ("A1c 7.5%, BP 130/80, 7.5 again", ["7.5", "130"]),
         ("He was seen on 02/30/2024.", ["02/30/2024"]),
         ("CLM-48214", ["48214"]),
+        ("½ tablet, then 1½, 1 1/2 and ¾ tablets", ["½", "1½", "1 1/2", "¾"]),
+        ("She took ② tablets, ⁸⁵⁰ mg, ٨٥٠ mg, 8\u200b51 mg", ["②", "⁸⁵⁰", "٨٥٠", "851"]),
+        ("half a tablet, a dozen tablets, two pills", ["half", "dozen", "two"]),
+        ("two dozen visits", ["two dozen"]),
+        ("metformin850mg", ["850"]),
     ],
 )
 def test_what_the_source_does_not_hold_is_reported_as_written(text, found):
@@ -67,6 +72,16 @@ def test_figures_that_were_read_aloud_support_written_ones():
     assert unsupported("BP 131/80", talk, kinds=("number",)) == ["131"]
 
 
+def test_fractions_are_held_however_they_are_written():
+    source = "Half a tablet, later two and a half tablets, then 1 1/3, and a dozen doses."
+    assert unsupported("½, 0.5 or 1/2 tablet; 2½ or 2.5; 1⅓; 12 doses", source) == []
+
+
+def test_powers_footnotes_and_circled_list_numbers_are_no_figures():
+    text = "BMI in kg/m², covered.¹ See the plan²\n① first\n❷ second"
+    assert unsupported(text, "", kinds=("number",)) == []
+
+
 def test_a_date_is_held_by_a_more_exact_one_and_by_a_year_that_stands_apart():
     assert unsupported("in March 2024", "on 2024-03-02", kinds=("date",)) == []
     assert unsupported("on March 2", "on 2024-03-02", kinds=("date",)) == []
@@ -87,6 +102,9 @@ TEXTS = st.lists(
 @settings(deadline=None)
 @given(TEXTS | st.text())
 @example(";Aa'")
+@example(";Aa_")
+@example("fifty \n- two")
+@example(". Warfarin5mg Aa½")
 @example("fifty [4.2] two")
 def test_a_text_supports_itself(text):
     assert unsupported(text, text) == []

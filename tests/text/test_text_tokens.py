@@ -115,6 +115,29 @@ def test_numbers_in_words_end_where_speech_ends_them():
     assert values("two and fifty") == ["2", "and", "50"]
 
 
+@pytest.mark.parametrize(
+    "words", ["one million", "million", "one hundred hundred", "two dozen dozen"]
+)
+def test_endless_number_words_stay_short_numbers(words):
+    found = tokens(f"{words} " * 5000)
+    assert any(token.kind == "number" for token in found) == (words != "million")
+    assert max(len(token.value) for token in found) <= 20
+
+
+def test_fractions_have_one_value():
+    assert values("½ 1/2 half 0.5") == ["0.5"] * 4
+    assert values("1½, 1 1/2, 1 ½, one and a half") == ["1.5"] * 4
+    assert values("⅓, 1⅓, 2/3") == ["1/3", "4/3", "2/3"]
+    assert values("120/80, 3/4/2024, 1/2024, 5/5") == [
+        "120",
+        "80",
+        "2024-03-04",
+        "2024-01",
+        "5",
+        "5",
+    ]
+
+
 def test_units_stand_apart_and_codes_stay_whole():
     assert values("5mg E11.9 A1c B12 2.5%") == ["5", "mg", "e11.9", "a1c", "b12", "2.5", "percent"]
 

@@ -132,9 +132,7 @@ def _apart(answer: Answer, score: Callable[[Answer], Any], title: str) -> Any:
         return score(answer)
     except KeyboardInterrupt:
         raise
-    except (
-        BaseException
-    ) as e:  # an exit or a skip too: no answer decides how the test of all of them ends
+    except BaseException as e:  # exits and skips too: one answer does not end the test of all
         kind = type(e).__name__
     raise ItemError(answer.id, f"{kind} in {title}", "a score. Mend the function.")
 

@@ -295,7 +295,7 @@ class _Asking:
         if found.model != self._model_seen:
             if not wire.same_model(self._endpoint.name, found.model):
                 raise InfrastructureError(
-                    f"found an answer of the model {str(found.model)[:100]!r}, expected "
+                    f"found an answer of the model {wire.shown_name(found.model or '')}, expected "
                     f"{self._endpoint.name!r}: it serves another model. Correct the name or the server.",
                     where=self._endpoint.url,
                     code="EG312",
@@ -442,7 +442,7 @@ async def _check(endpoint: Endpoint, connections: Wire, alive: Alive) -> None:
         await asyncio.sleep(_pause(failure, failures, left, endpoint.patience_s))
     names = wire.served_names(answer.body) if endpoint.probe is None else None
     if names is not None and endpoint.name not in names:
-        listing = ", ".join(name[:100] for name in names[:10])
+        listing = ", ".join(map(wire.shown_name, names[:10]))
         raise InfrastructureError(
             f"found the models {listing}, expected {endpoint.name!r}. Correct the name or the server.",
             where=endpoint.url,

@@ -60,6 +60,7 @@ class Completion(msgspec.Struct, frozen=True):
 
 
 _KIND = re.compile(r"[a-z][a-z_]{0,39}")
+_NAME = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Completion).decode
@@ -100,16 +101,26 @@ def completion(body: bytes) -> Completion:
         content = "".join(part.text or "" for part in content)
     return Completion(
         text=content or "",
-        finish=choice.finish_reason or "unknown",
+        finish=_finish(choice.finish_reason or "unknown"),
         model=found.model,
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
     )
 
 
+def shown_name(name: str) -> str:
+    """A name that a server gave, as messages may repeat it: as it is where it looks like one, and never a text."""
+    return name if _NAME.fullmatch(name) else "another name"
+
+
 def until(text: str, stop: Sequence[str]) -> str:
     """`text` before the first stop string. Most servers cut there themselves; `transformers serve` leaves it in."""
     return text[: min((at for s in stop if (at := text.find(s)) >= 0), default=len(text))]
+
+
+def _finish(reason: str) -> str:
+    """A finish reason as runs keep it; what does not look like one is "other", which is a stump like all but the whole."""
+    return reason if _NAME.fullmatch(reason) else "other"
 
 
 def _decode_slowly(body: bytes) -> _Completion:

@@ -7,6 +7,7 @@ from typing import Any
 
 from evalgate.authored import Card, GoldSet
 from evalgate.errors import IntegrityError
+from evalgate.metrics.rates import ItemError
 from evalgate.records import Answer, GoldItem, Status
 from evalgate.store import Row, Run
 from evalgate.suite.suite import Suite
@@ -58,7 +59,7 @@ class Answers:
                     where=str(self.run.answers),
                     code="EG405",
                 )
-            expected = expected_of(item.expected)
+            expected = _apart(item.id, "parse.gold", expected_of, item.expected)
             parsed = None
             status: Status = "missing" if row is None else _early(row)
             if row is not None and status == "ok":
@@ -86,11 +87,11 @@ def _apart(item: str, what: str, function: Callable[..., Any], *given: Any) -> A
     __tracebackhide__ = True
     try:
         return function(*given)
-    except Exception as e:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as e:  # exits and skips too: one answer does not end the test of all
         kind = type(e).__name__
-    raise ValueError(
-        f"item {item}: found {kind} in the suite's {what}, expected a value. Mend the function."
-    )
+    raise ItemError(item, f"{kind} in the suite's {what}", "a value. Mend the function.")
 
 
 def _early(row: Row) -> Status:
@@ -103,9 +104,12 @@ def _early(row: Row) -> Status:
 
 
 def check_expected(suite: Suite, item: GoldItem) -> str | None:
-    """Why the suite's parser cannot hold this item's `expected`, or None if it can."""
+    """Why the suite's parser cannot hold this item's `expected`, or None if it can. Never quotes it."""
     try:
         suite.expected(item.expected)
-    except ValueError as e:
-        return str(e)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as e:
+        ours = isinstance(e, ValueError) and type(suite.parse).__module__.startswith("evalgate.")
+        return str(e) if ours else f"{type(e).__name__} in its parser"
     return None

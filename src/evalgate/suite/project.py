@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Collection, Mapping
@@ -36,7 +37,10 @@ _SHOWN = 20  # problems of one kind in one file
 
 
 class LoadedSuite(Record, kw_only=True):
-    """A suite with everything it names, loaded and checked. `functions`: its tests by name, without `test_`."""
+    """A suite with everything it names, loaded and checked.
+
+    `functions`: its tests by name, without `test_`. `marks`: names of pytest's marks on each of them and on the module.
+    """
 
     path: Path
     suite: Any  # Suite (msgspec cannot name a plain class)
@@ -44,6 +48,7 @@ class LoadedSuite(Record, kw_only=True):
     card: Card | None
     prompt: Prompt
     functions: dict[str, Any]
+    marks: dict[str, tuple[str, ...]]
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -208,9 +213,26 @@ def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None
         for key, value in module.items()
         if key.startswith("test_") and inspect.isfunction(value)
     }
+    whole = _mark_names(module.get("pytestmark"))
+    marks = {
+        key: _mark_names(getattr(function, "pytestmark", None)) + whole
+        for key, function in functions.items()
+    }
     return LoadedSuite(
-        path=path, suite=suite, gold=gold, card=card, prompt=prompt, functions=functions
+        path=path,
+        suite=suite,
+        gold=gold,
+        card=card,
+        prompt=prompt,
+        functions=functions,
+        marks=marks,
     )
+
+
+def _mark_names(marks: Any) -> tuple[str, ...]:
+    """Of a `pytestmark`: one mark, or a list of them."""
+    every = marks if isinstance(marks, (list, tuple)) else [marks]
+    return tuple(str(mark.name) for mark in every if hasattr(mark, "name"))
 
 
 def _execute(path: Path, root: Path, name: str, problems: Problems) -> dict[str, Any] | None:
@@ -226,23 +248,48 @@ def _execute(path: Path, root: Path, name: str, problems: Problems) -> dict[str,
     )  # helpers beside the suites, as pytest's own import mode has it
     try:
         spec.loader.exec_module(module)
-    except Exception as e:  # whatever a suite raises while being read is a problem of that file
-        lines = [f.lineno for f in traceback.extract_tb(e.__traceback__) if f.filename == str(path)]
-        line = (
-            getattr(e, "lineno", None)
-            if isinstance(e, SyntaxError)
-            else (lines[-1] if lines else 0)
-        )
+    except KeyboardInterrupt:
+        raise
+    except BaseException as e:  # whatever a suite raises here, an exit too, is that file's problem
+        said = _harmless_words(e)
         problems.add(
             relative(path, root),
             "EG206",
-            f"found {type(e).__name__}: {e}, expected a module that can be imported. Mend it.",
-            line=line or 0,
+            f"found {type(e).__name__}{f': {said}' if said else ''}, expected a module that can be imported. Mend it.",
+            line=_line_within(path, e),
         )
         return None
     finally:
         sys.path.remove(str(path.parent))
     return vars(module)
+
+
+def _line_within(path: Path, error: BaseException) -> int:
+    """The last line of the module that the exception passed, 0 if it passed none."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno or 0
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f.lineno or 0 for f in reversed(frames) if f.filename == str(path)), 0)
+
+
+# Names of modules, functions and arguments: words of the program, never of what it read.
+_HARMLESS = re.compile(
+    r"No module named '[\w.]+'|cannot import name '\w+' from '[\w.]+'|name '\w+' is not defined"
+    r"|[\w.]+\(\) (?:got an unexpected keyword argument|missing \d+ required [a-z -]+:) '\w+'"
+)
+
+
+def _harmless_words(error: BaseException) -> str:
+    """What an exception says, as far as it cannot quote an item that the module read; "" if nothing of it."""
+    if isinstance(error, SyntaxError) and (error.filename or "").endswith(".py"):
+        return error.msg
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and frames[-1].filename == inspect.getfile(Suite):
+        return str(error)  # about the declaration that the author wrote
+    if isinstance(error, (ImportError, NameError, TypeError)):
+        known = _HARMLESS.match(str(error))
+        return known[0] if known else ""
+    return ""
 
 
 def _check_items(suite: Suite, gold: GoldSet, prompt: Prompt, problems: Problems) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evalgate.text.citations import citations
+from evalgate.text.handover import hands_over
 from evalgate.text.phrases import any_of, plain
 from evalgate.text.sentences import sentences
 
@@ -78,11 +79,12 @@ def abstains(text: str) -> bool:
     """Whether `text` says, in its first two sentences, that the passages it was given do not answer the question.
 
     "The policy does not cover acupuncture" answers; "the passages do not say" abstains, and so does "I don't know". An
-    answer that cites a passage before it admits a gap does not abstain.
+    answer that cites a passage before it admits a gap does not abstain. Nor does one that answers after all ("but yes, it is covered";
+    see `handover`).
     """
-    for sentence in sentences(text[:_READ])[:_OPENING]:
+    for i, sentence in enumerate(sentences(text[:_READ])[:_OPENING]):
         if says_no_answer(plain(sentence)):
-            return True
+            return not hands_over(text, i)
         if citations(sentence):
             return False
     return False

@@ -250,7 +250,7 @@ _OWN = any_of(
 )
 """A clause about whoever speaks, or about what somebody else said."""
 _LETTER = re.compile(r"(dear\b|to whom it|re:|estimad[oa]s?\b|a quien corresponda)")
-_CLAUSES = re.compile(r"[;:]| but ")
+CLAUSES = re.compile(r"[;:]| but ")
 
 
 def declines_act(sentence: str, opening: str = "") -> bool:
@@ -263,7 +263,7 @@ def declines_act(sentence: str, opening: str = "") -> bool:
         declines.append(_DECLINES_ANY)
     return any(
         not _OWN.search(clause) and any(pattern.search(clause) for pattern in declines)
-        for clause in _CLAUSES.split(sentence)
+        for clause in CLAUSES.split(sentence)
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from evalgate.text.dates import holds_date
 from evalgate.text.negation import Phrase, Sentence
 from evalgate.text.sentences import sentences
-from evalgate.text.tokens import Token, tokens
+from evalgate.text.tokens import Token, tokens, visible
 
 Fact = Sequence[Sequence[str]]
 """Groups of alternative wordings; stated where one wording of every group stands."""
@@ -47,7 +47,7 @@ def asserts(text: str, facts: Sequence[Fact], *, within: Within = "sentence") ->
     if within not in ("sentence", "text"):
         raise ValueError(f'found within={within!r}, expected "sentence" or "text".')
     asked = [_read(fact, i) for i, fact in enumerate(facts)]
-    pieces = [Sentence(sentence) for sentence in sentences(text)]
+    pieces = [Sentence(sentence) for sentence in sentences(visible(text))]
     scopes = [[piece] for piece in pieces] if within == "sentence" else [pieces]
     return [
         i
@@ -70,7 +70,8 @@ def _wordings(group: Sequence[str]) -> list[Phrase]:
     """The wordings as words to compare; none if one of them holds no word, or if `group` is not a list of them."""
     if isinstance(group, str):
         return []
-    read = [tuple(_wanted(wording, token) for token in tokens(wording)) for wording in group]
+    seen = [visible(wording) for wording in group]
+    read = [tuple(_wanted(wording, token) for token in tokens(wording)) for wording in seen]
     return read if all(read) else []
 
 

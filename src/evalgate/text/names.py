@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from evalgate.records import Record
 from evalgate.text.sentences import sentences
-from evalgate.text.tokens import fold
+from evalgate.text.tokens import LETTER, fold
 
 _TITLE = r"(?:Dr|Drs|Mr|Mrs|Ms|Miss|Prof|Sr|Sra|Dra|Nurse|Judge)\b\.?"
 _LATIN = [chr(c) for c in range(ord("A"), 0x250)]
 _UP = "".join(c for c in _LATIN if c.isupper())
 _LOW = "".join(c for c in _LATIN if c.islower())
-_CAP = rf"(?<!\w)(?!{_TITLE}\s)(?:[{_UP}]\.(?=\s)|[{_UP}](?:['’][{_UP}])?[{_UP}{_LOW}]*[{_LOW}][\w'’]*(?:-[{_UP}]\w+)*)"
+_CAP = rf"(?<!\w)(?!{_TITLE}\s)(?:[{_UP}]\.(?=\s)|[{_UP}](?:['’][{_UP}])?[{_UP}{_LOW}]*[{_LOW}](?:{LETTER}|['’])*(?:-[{_UP}]{LETTER}+)*)"
 _SEQUENCE = re.compile(
     rf"(?P<title>{_TITLE}\s+)?(?P<name>{_CAP}(?:\s+(?:(?:of|de|del|la|van|von)\s+)?{_CAP})*)"
 )

@@ -50,7 +50,10 @@ _AFTER = (
     | _pairs("fue|fueron|es", "descartado|descartada|negativo|negativa")
     | _phrases("ruled out|negative|absent|not present|not identified|none|negativo|negativa")
 )
-_NO_NEGATION = _phrases("not only|not just|no doubt|not necessarily|no change|no increase")
+_NO_NEGATION = _phrases(
+    "not only|not just|no doubt|not necessarily|no change|no changes|no increase|no question|never stop|never stopped",
+    "without question|without doubt|without a doubt|without fail",
+)
 _TURNS = _phrases(
     "but|however|although|though|except|whereas|while|yet|because|since|despite|after|following|during|when|if|who|which",
     "pero|aunque|sino|porque|después|cuando",
@@ -65,9 +68,17 @@ _FOUND = frozenset(f"{_FINDINGS} {_HALLAZGOS}".split())
 """In a piece between commas: a finding of its own ("no cough, liver normal"), no item of the list that is denied."""
 _VERBS = "is are was were has had have will does did es fue era tiene"
 _FINITE = frozenset(_VERBS.split())
+_ON = "on takes taking continues continued still now"
+_GOES_ON = frozenset(_ON.split())
+"""At the start of a piece between commas: "no longer dizzy, on warfarin" goes on about what is so."""
 _AND = frozenset({"and", "or", "nor", "y", "o", "ni"})
 _CLAUSE = re.compile(r"[;()\n]|\s[-–—]\s")
 _COMMA = re.compile(",")
+_COLON = re.compile(r":(?=\s)")
+_LEADS = frozenset({"of", "for", "with", "following", "any"})
+"""Right before a colon: what follows is still denied ("no history of: stroke")."""
+_NOUNS = frozenset({"no", "nothing", "without", "sin"})
+"""Denials of a thing end at a colon ("no changes: warfarin"), those of a deed do not ("not taking: warfarin")."""
 _LONGEST = 4
 """Words of the longest phrase."""
 _LIST = 60
@@ -77,13 +88,14 @@ _LIST = 60
 class Sentence:
     """One sentence's tokens, and which of them begin a clause or a list item."""
 
-    __slots__ = ("_clauses", "_items", "found", "text", "values")
+    __slots__ = ("_clauses", "_colons", "_items", "found", "text", "values")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.found: list[Token] = tokens(text)
         self.values = [token.value for token in self.found]
         self._clauses = self._behind(text, _CLAUSE)
+        self._colons = {i for i in self._behind(text, _COLON) if self.values[i - 1] not in _LEADS}
         commas = self._behind(text, _COMMA)
         ends = sorted(commas | self._clauses | {len(self.values)})
         self._items = {a for a, b in pairwise(ends) if a in commas and _is_item(self.values[a:b])}
@@ -110,21 +122,24 @@ class Sentence:
         }
 
     def _denied_before(self, start: int, end: int, own: Collection[str]) -> bool:
-        steps = 0
+        steps, colon = 0, False
         for i in range(start - 1, max(-1, start - 1 - _LIST), -1):
             steps += 1
             if i + 1 in self._clauses or steps > REACH or self.at(i, _TURNS):
                 return False
+            colon = colon or i + 1 in self._colons
             if (
                 self.values[i] == "and"
                 and self.values[end : end + 1]
                 and self.values[end] in _FINITE
             ):
                 return False  # "not tolerated, and metformin was started": a clause of its own
-            if self.at(i, _NO_NEGATION):
+            if (none := self.at(i, _NO_NEGATION)) and not set(own).intersection(none):
                 return False
             cue = self.at(i, _BEFORE)
             if cue and cue[-1] == "out" and self.at(i + len(cue), _BY):
+                return False
+            if cue and colon and cue[0] in _NOUNS:
                 return False
             if cue and i + len(cue) <= start and not set(own).intersection(cue):
                 return not any(self.at(j, _CANCELS) for j in range(end, end + REACH))
@@ -146,5 +161,7 @@ def _is_item(piece: list[str]) -> bool:
     """Whether what stands behind a comma is an item of a list: short up to "and", without a verb or a finding."""
     if piece[0] in _AND:
         piece = piece[1:]
+    if piece and piece[0] in _GOES_ON:
+        return False
     first = next((i for i, word in enumerate(piece) if word in _AND), len(piece))
     return first <= _ITEM and not _FINITE.union(_FOUND).intersection(piece)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from evalgate.text.citations import BRACKET
-from evalgate.text.tokens import fold
+from evalgate.text.tokens import fold, visible
 
 _WRITTEN_OUT = (
     (r"\b(can|do|does|did|is|are|was|were|has|have|could|should|would)n't\b", r"\1 not"),
@@ -22,8 +22,8 @@ _RULES = tuple((re.compile(short), long) for short, long in _WRITTEN_OUT)
 
 
 def plain(text: str) -> str:
-    """`text` folded, contractions written out, one space between words, without emphasis, brackets and what is quoted."""
-    text = " ".join(BRACKET.sub(" ", fold(text)).replace("*", " ").split())
+    """`text` folded, without what nobody sees, contractions written out, one space between words, without emphasis, brackets and what is quoted."""
+    text = " ".join(BRACKET.sub(" ", fold(visible(text))).replace("*", " ").split())
     text = _QUOTED.sub("", text)
     for short, long in _RULES:
         text = short.sub(long, text)

@@ -21,7 +21,7 @@ _BACK = 24
 """Characters that are looked at for an abbreviation."""
 _MIXED = re.compile(r"[a-z]{1,2}[A-Z]")
 """A term that keeps its small letter at the start of a sentence: eGFR, pH, mRNA."""
-_END = re.compile(r"[.!?]+[\"'”’)\]*]*(?=\s)\s*")
+_END = re.compile(r"(?<![.!?])[.!?]+[\"'”’)\]*]*(?=\s)\s*")
 
 
 def sentences(text: str) -> list[str]:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Literal, get_args
 
 from evalgate.text.citations import BRACKET, citations
 from evalgate.text.dates import holds_date
 from evalgate.text.names import Name, names
 from evalgate.text.sentences import ITEM
-from evalgate.text.tokens import Token, tokens
+from evalgate.text.tokens import Token, tokens, visible
 
 Kind = Literal["number", "date", "name"]
 
 _COUNTING = 12
-"""Numbers up to here, written in words, count things in passing ("two weeks") and are not figures."""
-_LIST_NUMBER = re.compile(rf"(?m)^{ITEM.pattern}|(?<=[.;:!?])\s+\(?\d{{1,2}}[.)]\s+(?=[A-Z])")
+"""Numbers up to here, written in words, count things in passing ("two weeks") and are not figures, save in a dose."""
+_DOSE = re.compile(
+    r"[\s-]+(an?\s+|of\s+an?\s+)?(mg|milligram|mcg|microgram|gram|ml|milliliter|unit|tablet|capsule|pill|puff|drop|patch)(es|s)?\b",
+    re.IGNORECASE,
+)
+_LIST_NUMBER = re.compile(
+    rf"(?m)^{ITEM.pattern}|^[ \t]*[①-⑳❶-➓]|(?<=[.;:!?])\s+\(?\d{{1,2}}[.)]\s+(?=[A-Z])"
+)
 
 
 def unsupported(
@@ -25,7 +32,7 @@ def unsupported(
     """The figures, dates and names in `text` that `source` does not hold, as written, in order, without repeats.
 
     Numbers compare by value ("1,500" is "1500"), dates by day, names word by word without regard to case. No figures are:
-    parts of a date, list numbers, citations in brackets, numbers up to twelve in words, and years of the source's dates.
+    parts of a date, list numbers, citations in brackets, numbers up to twelve in words (save "two tablets"), and years of the source's dates.
     A date that says less than one of the source ("March 2024") is held by it. Units are not compared, and what the text
     rightly computes (a sum, an age) is reported too. Raises ValueError for another kind.
     """
@@ -34,6 +41,7 @@ def unsupported(
             raise ValueError(
                 f"unsupported: found kind {kind!r}, expected some of {', '.join(get_args(Kind))}."
             )
+    text, source = visible(text), visible(source)
     found: list[tuple[int, str]] = []
     theirs = tokens(source)
     if "number" in kinds or "date" in kinds:
@@ -41,7 +49,7 @@ def unsupported(
         found += [
             (token.start, text[token.start : token.end])
             for token in tokens(_figures_only(text))
-            if token.kind in kinds and not _passing(token) and not held.holds(token)
+            if token.kind in kinds and not _passing(text, token) and not held.holds(token)
         ]
     if "name" in kinds:
         known = {token.value.removesuffix("'s") for token in theirs}
@@ -52,7 +60,7 @@ def unsupported(
 
 
 def _parts(name: Name) -> set[str]:
-    return {part for word in name.telling for part in word.split("-")}
+    return {token.value for word in name.telling for token in tokens(word)}
 
 
 def _figures_only(text: str) -> str:
@@ -65,8 +73,9 @@ def _blank(match: re.Match[str]) -> str:
     return "|" * len(match.group())  # not spaces: "fifty [4.2] two" is not fifty-two
 
 
-def _passing(token: Token) -> bool:
-    return token.spelled and int(token.value) <= _COUNTING
+def _passing(text: str, token: Token) -> bool:
+    small = token.spelled and Fraction(token.value) <= _COUNTING
+    return small and (token.value == "1" or not _DOSE.match(text, token.end))
 
 
 class _Held:
@@ -102,4 +111,8 @@ def _spoken(theirs: list[Token]) -> set[str]:
 
 def _digits(theirs: list[Token], i: int) -> str:
     """The number that token `i` says in words, "" if it says none."""
-    return theirs[i].value if i < len(theirs) and theirs[i].spelled else ""
+    return (
+        theirs[i].value
+        if i < len(theirs) and theirs[i].spelled and theirs[i].value.isdigit()
+        else ""
+    )
