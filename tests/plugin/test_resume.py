@@ -204,3 +204,15 @@ def test_429_storms_half_json_and_resets_leave_the_findings_as_they_are(tmp_path
         done = project.evalgate("gate", "check", "--json")
         assert findings(done) == findings(reference)
         assert any(r.get("tries") for r in project.rows())
+
+
+def test_an_open_decision_whose_evidence_is_gone_is_none(tmp_path):
+    with ScriptedServer(reply=right_but(set())) as server:
+        project = Project(tmp_path, server.url)
+        project.write(
+            "conftest.py",
+            "import shutil\n\ndef pytest_sessionfinish(session):\n    shutil.rmtree('reports/runs')\n",
+        )
+        done = project.evalgate("gate", "check")
+        assert done.returncode == 4, done.stdout + done.stderr
+        assert not list(tmp_path.glob("reports/decisions/*.html"))

@@ -14,7 +14,13 @@ import msgspec
 import pytest
 
 from evalgate import errors
-from evalgate.errors import EvalgateError, Exit, IntegrityError, UsageError
+from evalgate.errors import (
+    EvalgateError,
+    Exit,
+    InfrastructureError,
+    IntegrityError,
+    UsageError,
+)
 from evalgate.gate.check import Outcome
 from evalgate.gate.decide import Bypass, decide
 from evalgate.gate.evidence import gather, now
@@ -301,15 +307,15 @@ class Controller:
                 Exit.INTERNAL,
             )
         decision = self._decision([error] if error is not None else [])
-        evidence = self._evidence(decision)
-        outcome = Outcome(
-            nonce=self.guard.nonce or "",
-            decision=decision,
-            baseline=self.brief.baseline.digest if self.brief and self.brief.baseline else None,
-            evidence=evidence,
-            exit=decision.exit,
-        )
         try:
+            evidence = self._evidence(decision)
+            outcome = Outcome(
+                nonce=self.guard.nonce or "",
+                decision=decision,
+                baseline=self.brief.baseline.digest if self.brief and self.brief.baseline else None,
+                evidence=evidence,
+                exit=decision.exit,
+            )
             told = self._to_gate(outcome)
             if not told:
                 self._show(decision, evidence)
@@ -324,7 +330,10 @@ class Controller:
         return code
 
     def _evidence(self, decision: Decision) -> Evidence:
-        """What the decision rests on; the bare minimum where nothing was asked, or files of it are gone."""
+        """What the decision rests on; the bare minimum where nothing was asked, or it is not open and files are gone.
+
+        Raises InfrastructureError (EG501): an open decision without what it rests on is none.
+        """
         if self.brief is None or self.project is None:
             return now()
         brief = self.brief
@@ -338,8 +347,14 @@ class Controller:
                 baseline_runs=brief.baseline_runs,
                 asked=self.asked,
             )
-        except OSError:
-            return now()
+        except OSError as e:
+            if decision.exit != Exit.OPEN:
+                return now()
+            raise InfrastructureError(
+                f"found {e.strerror or e}, expected to be able to read what the decision rests on. Start again.",
+                where="reports/runs",
+                code="EG501",
+            ) from None
 
     def _decision(self, troubles: list[EvalgateError]) -> Decision:
         bars = self.project.gate.suites if self.project else {}
