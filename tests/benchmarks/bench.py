@@ -316,11 +316,10 @@ print(json.dumps([first, ms(binary, 21), atom, peak() - before]))
 """
 
 
-def intervals(stage: Stage, sizes: Sizes) -> list[Row]:
-    """T13: both ends of a 0/1 metric; one end of a worst-atom bound."""
-    del sizes
+def _measured(stage: Stage, script: str) -> list[Any]:
+    """What a script that prints one JSON list measured on core 1. Raises Wrong if it fails."""
     done = subprocess.run(
-        ["taskset", "-c", "1", interpreter(), "-c", INTERVALS],
+        ["taskset", "-c", "1", interpreter(), "-c", script],
         env=stage.environment,
         capture_output=True,
         text=True,
@@ -328,7 +327,14 @@ def intervals(stage: Stage, sizes: Sizes) -> list[Row]:
     )
     if done.returncode:
         raise Wrong(done.stderr[-2000:])
-    first, binary, atom, grown = json.loads(done.stdout)
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def intervals(stage: Stage, sizes: Sizes) -> list[Row]:
+    """T13: both ends of a 0/1 metric; one end of a worst-atom bound."""
+    del sizes
+    first, binary, atom, grown = _measured(stage, INTERVALS)
     what = "worst-atom bound, 20,000 draws x 5,000 units"
     told, fits = f"{atom / 1e3:.2f} s in {grown:.0f} MB", atom <= 600 and grown <= 50
     loading = f"{binary:.2f} ms (the first also loads scipy: {first:.0f} ms)"
@@ -371,16 +377,7 @@ print(json.dumps([slow, fast, apart, same]))
 def overlap(stage: Stage, sizes: Sizes) -> list[Row]:
     """T12: ROUGE-L against rouge-score on pairs of 2,000 words; chrF against sacrebleu's own number."""
     del sizes
-    done = subprocess.run(
-        ["taskset", "-c", "1", interpreter(), "-c", OVERLAP],
-        env=stage.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise Wrong(done.stderr[-2000:])
-    slow, fast, apart, same = json.loads(done.stdout)
+    slow, fast, apart, same = _measured(stage, OVERLAP)
     times = slow / fast
     what = "ROUGE-L of 2,000 words against rouge-score"
     told = f"{1e3 * fast:.2f} ms = {times:.0f} x as fast"

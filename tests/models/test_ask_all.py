@@ -9,71 +9,14 @@ import signal
 import socket
 import threading
 import time
-from collections import Counter
 
 import pytest
+from asking import Then, ask, endpoint, free_port, number, question, refusal
 from scripted import Response, ScriptedServer
 
-from evalgate.errors import InfrastructureError, UsageError
-from evalgate.models import Endpoint, ask_all
+from evalgate.errors import InfrastructureError
+from evalgate.models import ask_all
 from evalgate.records import Reply, Sampling
-
-PROMPT = "Mrs. Example, member 17, was given amoxicillin 500 mg on the third day of her stay."
-
-
-def question(i: int) -> list[dict]:
-    return [{"role": "system", "content": "Answer."}, {"role": "user", "content": f"question {i}"}]
-
-
-def number(messages: list[dict]) -> int:
-    return int(messages[-1]["content"].split()[-1])
-
-
-def endpoint(url: str, **fields) -> Endpoint:
-    defaults = {"name": "m", "concurrency": 4, "timeout_s": 10.0, "patience_s": 5.0}
-    return Endpoint(url=url, **defaults | fields)
-
-
-def ask(
-    server_or_url, n: int = 1, sampling: Sampling | None = None, alive=None, **fields
-) -> dict[int, Reply]:
-    url = server_or_url if isinstance(server_or_url, str) else server_or_url.url
-    landed: dict[int, Reply] = {}
-
-    def land(ordinal: int, reply: Reply) -> None:
-        assert ordinal not in landed
-        landed[ordinal] = reply
-
-    requests = ((i, question(i)) for i in range(n))
-    ask_all(endpoint(url, **fields), requests, sampling or Sampling(), land, alive=alive)
-    gc.collect()  # whatever was left open warns here, and a warning is an error
-    return landed
-
-
-def refusal(server_or_url, n: int = 1, **fields) -> InfrastructureError:
-    with pytest.raises(InfrastructureError) as caught:
-        ask(server_or_url, n, **fields)
-    gc.collect()
-    return caught.value
-
-
-class Then:
-    """Answers the first requests for each question with these, and then with "ok"."""
-
-    def __init__(self, *first: Response) -> None:
-        self.first = first
-        self.seen: Counter[str] = Counter()
-
-    def __call__(self, messages: list[dict], payload: dict) -> Response | str:
-        asked = messages[-1]["content"]
-        self.seen[asked] += 1
-        return self.first[self.seen[asked] - 1] if self.seen[asked] <= len(self.first) else "ok"
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def test_every_question_lands_once_with_its_own_answer():
@@ -368,114 +311,6 @@ def test_a_server_that_answers_only_probes_is_an_outage_in_the_end():
     assert landed == []  # an outage leaves no wrong answers behind
 
 
-@pytest.mark.parametrize(
-    ("named", "served"),
-    [("m", True), ("m-2024-08-06", True), ("m-0613", True), ("m-v1.2", True), ("", True),
-     ("m-70b", False), ("m-1", False), ("other", False), ("M", False), ("mm-2024-08-06", False)],
-)  # fmt: skip
-def test_an_answer_by_another_model_is_an_error_at_once(named: str, served: bool):
-    with ScriptedServer(lambda m, p: Response(text="ok", model=named)) as server:
-        if served:
-            assert ask(server)[0].text == "ok"
-        else:
-            error = refusal(server)
-            assert error.code == "EG312"
-            assert "serves another model" in str(error)
-            assert named in str(error)
-    assert server.count == 1
-
-
-@pytest.mark.parametrize("named", ["Ms Quillon is pregnant", "m" * 65, "ünver"])
-def test_a_text_in_place_of_a_models_name_is_not_repeated(named: str):
-    with ScriptedServer(lambda m, p: Response(text="ok", model=named)) as server:
-        error = refusal(server)
-    assert error.code == "EG312"
-    assert "found an answer of the model another name, expected 'm'" in str(error)
-    assert named not in str(error)
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
-def test_a_refused_request_is_an_error_at_once_with_its_kind_only(status: int):
-    body = {"error": {"message": "temperature must\nbe below 2 " + "x" * 500, "type": "invalid"}}
-    with ScriptedServer(lambda m, p: Response(status=status, json=body)) as server:
-        error = refusal(server, 100)
-    assert error.code == "EG311"
-    assert f"status {status}" in str(error)
-    assert "(invalid)" in str(error)
-    assert "temperature" not in str(error)  # a server may quote what it was asked
-    assert "\n" not in str(error)
-    assert len(str(error)) < 520
-    assert server.count <= 4
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"error": {"message": f"cannot read: {PROMPT}", "type": "invalid"}},
-        {"error": {"message": "no", "input": PROMPT}},
-        {"detail": [{"msg": "bad", "input": PROMPT}]},
-        {"error": PROMPT},
-        {"object": "error", "message": PROMPT, "type": PROMPT},
-    ],
-)
-def test_what_was_asked_never_reaches_an_error_message(body: dict):
-    with (
-        ScriptedServer(lambda m, p: Response(status=400, json=body)) as server,
-        pytest.raises(InfrastructureError) as e,
-    ):
-        ask_all(
-            endpoint(server.url), [(0, [{"role": "user", "content": PROMPT}])], Sampling(), print
-        )
-    assert "amoxicillin" not in str(e.value)
-
-
-def test_a_redirect_is_not_followed():
-    with ScriptedServer() as other:
-        to = Response(status=307, headers={"Location": f"{other.url}/chat/completions"})
-        with ScriptedServer(lambda m, p: to) as server:
-            error = refusal(server)
-    assert error.code == "EG315"
-    assert other.count == 0
-
-
-@pytest.mark.parametrize(
-    ("response", "text"),
-    [
-        (Response(text=None), ""),
-        (
-            Response(
-                text=[{"type": "text", "text": "a"}, {"type": "text", "text": "b"}, {"type": "x"}]
-            ),
-            "ab",
-        ),
-        (Response(body=b'{"choices":[{"message":{"content":"end \\ud83d"}}]}'), "end �"),
-        (Response(body=b'{"choices":[{"message":{"content":"end \xc3"}}]}'), "end �"),
-        (Response(body=b'{"choices":[{"message":{"content":"\\ud83d\\ude00"}}]}'), "😀"),
-    ],
-    ids=["null", "parts", "half a surrogate pair", "broken utf-8", "an emoji"],
-)
-def test_every_kind_of_content_is_text(response: Response, text: str):
-    with ScriptedServer(lambda m, p: response) as server:
-        reply = ask(server)[0]
-    assert reply.text == text
-    assert reply.tries == ()
-
-
-@pytest.mark.parametrize(
-    ("given", "found"),
-    [
-        ("stop", "stop"),
-        ("length", "length"),
-        ("content_filter", "content_filter"),
-        (None, "unknown"),
-        ("Ms Quillon is pregnant", "other"),
-    ],
-)
-def test_the_finish_reason_passes_through(given: str | None, found: str):
-    with ScriptedServer(lambda m, p: Response(text="a", finish_reason=given)) as server:
-        assert ask(server)[0].finish == found
-
-
 class Died(Exception):  # noqa: N818
     pass
 
@@ -592,40 +427,3 @@ def test_a_timeout_lands_once_the_server_has_answered_something_else():
         )
     assert (0, "timeout") in landed
     assert len(landed) == 30
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (400, {"error": {"message": "This model's maximum context length is 8192 tokens. However, ..", "type": "BadRequestError", "code": 400}}),
-        (400, {"error": {"code": 400, "message": "request (3031 tokens) exceeds the available context size (2048 tokens)", "type": "exceed_context_size_error"}}),
-        (400, {"error": {"message": "..", "code": "context_length_exceeded"}}),
-        (413, {"error": "larger than the context window"}),
-    ],
-    ids=["vllm", "llama.cpp", "openai", "gateway"],
-)  # fmt: skip
-def test_a_question_that_does_not_fit_is_told_by_its_line_and_not_by_its_words(status, body):
-    def reply(messages, payload):
-        fits = messages[-1]["content"] != "question 3"
-        return Response(text="ok") if fits else Response(status=status, json=body)
-
-    with ScriptedServer(reply) as server, pytest.raises(UsageError) as caught:
-        ask(server, 6)
-    error = caught.value
-    assert error.code == "EG355"
-    assert error.exit == 2
-    assert "line 4 of the gold set" in str(error)
-    assert "question 3" not in str(error)
-    assert "8192" not in str(error)
-
-
-def test_an_endpoints_own_fields_are_sent_and_never_displace_what_a_suite_asks_for():
-    with ScriptedServer() as server:
-        ask(server, sampling=Sampling(temperature=0.5), fields={"top_k": 0, "temperature": 9})
-    assert server.requests[0].payload["top_k"] == 0
-    assert server.requests[0].payload["temperature"] == 0.5
-
-
-def test_stop_strings_that_a_server_leaves_in_are_cut_here():
-    with ScriptedServer(reply="one###two###") as server:
-        assert ask(server, sampling=Sampling(stop=("###",)))[0].text == "one"
