@@ -54,8 +54,11 @@ def read_toml(path: FilePath, root: FilePath, problems: Problems) -> TomlFile | 
     """The parsed file, or None after noting why not (EG101 unreadable, EG102 not UTF-8, EG103 syntax, EG104 twice)."""
     name = relative(path, root)
     data = read_bytes(path, name, problems)
-    if data is None:
-        return None
+    return None if data is None else toml_of(data, name, problems)
+
+
+def toml_of(data: bytes, name: str, problems: Problems) -> TomlFile | None:
+    """The bytes of a file parsed, or None after noting why not (EG102, EG103, EG104)."""
     text = decode_text(data, name, problems)
     if text is None:
         return None
@@ -103,19 +106,31 @@ def _note_syntax(
 
 
 class Section:
-    """One table of a TOML file. `keys` is its path; `bracketed` how many of them its heading shows in brackets."""
+    """One table of a TOML file. `keys` is its path; `bracketed` how many of them its heading shows in brackets.
+
+    `called`: what messages call it instead, for a table that its path does not tell apart.
+    """
 
     def __init__(
-        self, file: TomlFile, table: dict[str, Any], keys: tuple[str, ...] = (), bracketed: int = 1
+        self,
+        file: TomlFile,
+        table: dict[str, Any],
+        keys: Path = (),
+        bracketed: int = 1,
+        *,
+        called: str = "",
     ) -> None:
         self.file = file
         self.table = table
         self.keys = keys
         self.bracketed = bracketed
+        self.called = called
 
     def label(self, name: str | None = None) -> str:
         """How messages call this table or a key of it: `[claim_entities] recall.min`."""
-        keys = self.keys if name is None else (*self.keys, name)
+        if self.called:
+            return self.called if name is None else f"{self.called}.{name}"
+        keys = [str(key) for key in (self.keys if name is None else (*self.keys, name))]
         inside = min(self.bracketed, len(self.keys))
         head = [f"[{'.'.join(keys[:inside])}]"] if inside else []
         rest = [".".join(keys[inside:])] if keys[inside:] else []
@@ -123,6 +138,8 @@ class Section:
 
     def place(self, name: str | None = None, *, value: bool = False) -> Place:
         """Where a key of this table (or its value) stands; the table's own place where the key is absent."""
+        if self.keys and isinstance(self.keys[-1], int) and name not in self.table:
+            return self.file.places.value(self.keys)  # an element of a list has no key
         path: Path = self.keys if name is None else (*self.keys, name)
         return self.file.places.value(path) if value else self.file.places.key(path)
 
@@ -166,6 +183,23 @@ class Section:
             self.wrong_type(name, "a table", like or f"Write [{name}].")
             return None
         return Section(self.file, self.table[name], (*self.keys, name), bracketed)
+
+    def tables(self, name: str, *, like: str) -> list[Section]:
+        """The tables of the list under `name`, called by their numbers from 1; EG107 for anything that is none."""
+        value = self.table.get(name, [])
+        if not isinstance(value, list):
+            self.wrong_type(name, "a list of tables", like)
+            return []
+        label = self.label(name) if self.keys else f"[[{name}]]"
+        found = []
+        for index, table in enumerate(value):
+            keys, called = (*self.keys, name, index), f"{label}.{index + 1}"
+            if isinstance(table, dict):
+                found.append(Section(self.file, table, keys, called=called))
+            else:
+                message = f"{called}: found {describe(table)}, expected a table. {like}"
+                self.file.add("EG107", message, self.file.places.value(keys))
+        return found
 
     def text(self, name: str, default: D = None, *, required: bool = False) -> str | D:  # type: ignore[assignment]
         """A text that is not blank."""
