@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalgate import text
+    from evalgate.judge import agreement, criterion_rate, rubric_pass_rate, rubric_score
     from evalgate.metrics import (
         Estimate,
         accuracy,
@@ -56,6 +57,8 @@ __all__ = [
     "Estimate",
     "Suite",
     "accuracy",
+    "agreement",
+    "criterion_rate",
     "f1",
     "macro_f1",
     "mean",
@@ -67,6 +70,8 @@ __all__ = [
     "precision",
     "rate",
     "recall",
+    "rubric_pass_rate",
+    "rubric_score",
     "text",
 ]
 
@@ -77,6 +82,10 @@ _ROOMS = {
     "parse_json": "suite",
     "parse_label": "suite",
     "parse_text": "suite",
+    "agreement": "judge",
+    "criterion_rate": "judge",
+    "rubric_pass_rate": "judge",
+    "rubric_score": "judge",
 }
 
 

@@ -13,8 +13,11 @@ import msgspec
 Message = dict[str, str]
 """One chat message: {"role": "system" | "user" | "assistant", "content": text}."""
 
-Status = Literal["ok", "unparseable", "refused", "truncated", "timeout", "missing"]
-"""What became of one item. Everything but "ok" is a wrong answer; nothing vanishes."""
+Status = Literal["ok", "unparseable", "refused", "truncated", "timeout", "missing", "unscored"]
+"""What became of one item. Everything but "ok" is a wrong answer; nothing vanishes.
+
+"unscored" is of verdicts only: the answer is there, and its judge did not say what it is worth.
+"""
 
 FindingStatus = Literal["pass", "fail", "inconclusive", "insufficient"]
 Verdict = Literal["open", "closed", "undecided"]
@@ -141,11 +144,13 @@ class Reply(Record, kw_only=True):
     """What the server said about one item, with every attempt that preceded it.
 
     `finish` is the server's finish reason, or "timeout" when every attempt ran into the deadline (text is then "").
+    `cached_tokens`: how many of the prompt's the server had from before; None if it does not say.
     """
 
     text: str
     finish: str
     prompt_tokens: int | None = None
+    cached_tokens: int | None = None
     completion_tokens: int | None = None
     seconds: float = 0.0
     tries: tuple[Try, ...] = ()
@@ -208,12 +213,15 @@ class SuiteEvidence(Record, kw_only=True):
     asked: tuple[str, str] | None = None
     baseline_run: str = ""
     baseline_key: str = ""
+    verdicts: dict[str, str] = {}
+    """The run of the judge's verdicts by criterion; {} where nothing is judged."""
 
 
 class Evidence(Record, kw_only=True):
     """What a decision rests on, for people who want to look closer or do it again: ids, counts and digests, no texts.
 
-    `decided` is UTC in ISO 8601. `asked` questions were put to a model now, `kept` answers came from earlier runs.
+    `decided` is UTC in ISO 8601. `asked` questions were put to a model now, `kept` answers came from earlier runs; `judged`
+    questions were put to the judge now.
     `files` maps each file that decides to the digest of its bytes. `notes` must stand above every number.
     """
 
@@ -222,8 +230,10 @@ class Evidence(Record, kw_only=True):
     python: str
     candidate: ModelIdentity | None = None
     baseline: ModelIdentity | None = None
+    judge: ModelIdentity | None = None
     asked: int = 0
     kept: int = 0
+    judged: int = 0
     files: dict[str, str] = {}
     suites: tuple[SuiteEvidence, ...] = ()
     notes: tuple[str, ...] = ()

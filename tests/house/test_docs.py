@@ -22,9 +22,9 @@ def test_the_task_of_the_ten_minute_page_loads_plans_and_opens(tmp_path):
     """Its files, taken from the page, with as many items as it asks for."""
     found = blocks("docs/add_a_task.md")
     lines = next(text for kind, text in found if kind == "jsonl").strip().splitlines()
-    card, table = (text for kind, text in found if kind == "toml")
+    card, table, rubric, row = (text for kind, text in found if kind == "toml")
     prompt = next(text for kind, text in found if kind == "markdown")
-    suite, own_metric = (text for kind, text in found if kind == "python")
+    suite, judged, own_metric = (text for kind, text in found if kind == "python")
 
     def reply(messages, payload):
         return "NOW" if "chest" in messages[-1]["content"] else "LATER"
@@ -37,6 +37,8 @@ def test_the_task_of_the_ten_minute_page_loads_plans_and_opens(tmp_path):
         items = [
             {**(now if n % 2 else later), "id": f"u-{n}", "unit": f"m-{n}"} for n in range(130)
         ]
+        for item in items[:120]:
+            item["tags"] = [*item.get("tags", []), "judged"]
         project.write("goldsets/urgency.jsonl", "".join(json.dumps(i) + "\n" for i in items))
         project.write("goldsets/urgency.toml", card)
         project.write("suites/prompts/urgency.md", prompt)
@@ -48,6 +50,13 @@ def test_the_task_of_the_ten_minute_page_loads_plans_and_opens(tmp_path):
         assert planned.returncode == 0, planned.stdout + planned.stderr
         done = project.evalgate("gate", "check")
         assert done.returncode == 0, done.stdout + done.stderr
+        project.write("rubrics/urgency.toml", rubric)
+        project.write("suites/test_urgency.py", suite + judged)
+        project.write("gate.toml", "[gate]\nalpha = 0.05\n\n" + table + row)
+        judged_too = project.evalgate("plan")
+        assert judged_too.returncode == 0, judged_too.stdout + judged_too.stderr
+        assert "rubric_pass_rate[judged]" in judged_too.stdout
+        assert "EG661" in project.evalgate("gate", "check").stderr, "nobody judges by default"
     assert "mean(answers" in own_metric
 
 

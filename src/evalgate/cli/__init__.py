@@ -18,6 +18,10 @@ _COMMANDS = {
     ),
     "gold": ("evalgate.cli.gold:gold", "gold sets: check them, or import annotations"),
     "init": ("evalgate.cli.init:init", "write a small complete project to start from"),
+    "judge": (
+        "evalgate.cli.judge:judge",
+        "judges: what their verdicts are worth beside clinicians'",
+    ),
     "models": (
         "evalgate.cli.models:models",
         "models: import packaged weights, list what is defined",
@@ -26,6 +30,14 @@ _COMMANDS = {
     "report": (
         "evalgate.cli.report:report",
         "a kept decision as a page, JUnit XML, Markdown or JSON",
+    ),
+    "review": (
+        "evalgate.cli.review:review",
+        "people's labels: draw, label, import, export, agreement",
+    ),
+    "rubric": (
+        "evalgate.cli.rubric:rubric",
+        "rubrics: check, show, compare, to and from spreadsheets",
     ),
     "run": ("evalgate.cli.run:run", "runs on disk: list, show and compare them"),
 }

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityError
-from evalgate.records import Decision, Evidence, Record
+from evalgate.records import Decision, Evidence, ModelIdentity, Record
 
 if TYPE_CHECKING:
     from evalgate.suite import Project
@@ -43,12 +43,13 @@ _PR_SET_PDEATHSIG = 1
 class Outcome(Record, kw_only=True):
     """What the test process leaves behind: a decision or an error, with the nonce it was started with.
 
-    `baseline`: digest of the baseline's identity. `evidence`: what the decision rests on.
+    `baseline`: digest of the baseline's identity. `judge`: who judged. `evidence`: what the decision rests on.
     """
 
     nonce: str
     decision: Decision | None = None
     baseline: str | None = None
+    judge: ModelIdentity | None = None
     evidence: Evidence | None = None
     error: str | None = None
     exit: int
@@ -209,7 +210,7 @@ def _held_against(
     try:
         project = load_project(root)
         name, spec = project.model(model)
-        plan = plan_digest(project, spec, outcome.baseline)
+        plan = plan_digest(project, spec, outcome.baseline, judge=outcome.judge)
     except EvalgateError as e:
         return _closed(load_header(root), model, f"the project cannot be read again: {e}")
     if plan != decision.plan:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from evalgate.authored import GoldSet
@@ -10,6 +12,7 @@ from evalgate.authored.gate_toml import is_difference, split_key
 from evalgate.errors import EvalgateError, UsageError
 from evalgate.metrics import Estimate
 from evalgate.metrics.rates import ItemError
+from evalgate.records import Bar
 from evalgate.suite import LoadedSuite
 
 _SPARING = ("skip", "skipif", "xfail")
@@ -26,11 +29,17 @@ class _Listener:
 
 
 def estimate_of(
-    loaded: LoadedSuite, key: str, answers: Any, baseline: Any, *, what: str
+    loaded: LoadedSuite,
+    key: str,
+    answers: Any,
+    baseline: Any,
+    *,
+    what: str,
+    judged: Mapping[str, Any] = MappingProxyType({}),
 ) -> Estimate | None:
     """What the test of `key` measures on `answers`; None if it cannot be called outside pytest.
 
-    `what` names the answers in the error. Raises UsageError (EG503) if the test itself fails or does not give exactly
+    `what` names the answers in the error, `judged` holds `verdicts` and `calibration` where there are any. Raises UsageError (EG503) if the test itself fails or does not give exactly
     one estimate to met_by, IntegrityError if the answers are not what was recorded.
     """
     base, _, parameter = key.partition("[")
@@ -42,6 +51,7 @@ def estimate_of(
         "answers": answers,
         "baseline": baseline,
         "threshold": listener,
+        **judged,
         **_parameters(function, parameter.removesuffix("]")),
     }
     wanted = inspect.signature(function).parameters
@@ -80,12 +90,26 @@ def _parameters(function: Any, parameter: str) -> dict[str, Any]:
     return {}
 
 
-def refused(loaded: LoadedSuite, key: str, estimate: Estimate) -> str | None:
-    """Why the gate would take no finding from this test with this estimate: its marks, or `uncovered`; None if it would."""
+def refused(loaded: LoadedSuite, key: str, estimate: Estimate, bar: Bar) -> str | None:
+    """Why the gate would take no finding from this test with this estimate: its marks, `uncovered` or `misjudged`."""
     for mark in loaded.marks.get(key.partition("[")[0], ()):
         if mark in _SPARING:
             return f"its test is marked {mark}"
-    return uncovered(estimate, key, loaded.gold)
+    return uncovered(estimate, key, loaded.gold) or misjudged(estimate, bar)
+
+
+def misjudged(estimate: Estimate, bar: Bar) -> str | None:
+    """Why the row and its test do not agree about a judge's part in the number; None if they do."""
+    if estimate.judge == bar.judge:
+        return None
+    found = {
+        "screen": "the finding is a judge's word alone",
+        "calibrated": "the finding is a judge's word corrected by labels",
+        None: "no judge has a part in the finding",
+    }[estimate.judge]
+    if estimate.judge is None:
+        return f'{found}, its row says judge = "{bar.judge}"'
+    return f'{found}, expected judge = "{estimate.judge}" in its row'
 
 
 def uncovered(estimate: Estimate, key: str, gold: GoldSet) -> str | None:

@@ -267,7 +267,7 @@ class _Suite:
         estimate = estimate_of(self.loaded, key, answers, baseline, what=what)
         if estimate is None:
             return None
-        fault = refused(self.loaded, key, estimate)
+        fault = refused(self.loaded, key, estimate, self.project.gate.suites[self.name][key])
         if estimate.sample.kind == "first_release":
             fault = "a first-release finding beside a baseline"
         if fault:

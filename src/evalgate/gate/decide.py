@@ -104,11 +104,17 @@ def _judge(
 ) -> tuple[FindingStatus, str]:
     if estimate.sample.kind == "first_release":
         return "pass", "first release: there is no baseline to compare with"
+    if bar.judge == "screen":
+        return (
+            "insufficient",
+            'judge = "screen" is for development: a judge\'s word alone never promotes',
+        )
     if estimate.insufficient:
         return "insufficient", estimate.insufficient
     if estimate.items and estimate.unscored / estimate.items > unscored_max:
         return "insufficient", (
-            f"{estimate.unscored} of {estimate.items} items have no answer, at most {unscored_max:.0%} may"
+            f"{estimate.unscored} of {estimate.items} items have no {'score' if estimate.judge else 'answer'}, "
+            f"at most {unscored_max:.0%} may"
         )
     if bar.all or estimate.census:
         return _judge_census(bar, estimate)
@@ -207,7 +213,12 @@ def disagreements(findings: Iterable[Finding], gate: GateFile) -> list[str]:
     Statuses are not believed: each finding's own interval must meet the threshold as it stands in the file.
     """
     by_key = {(f.suite, f.test): f for f in findings}
-    faults = []
+    faults = [
+        f"{suite} {key}: a screening row can never pass"
+        for suite, rows in gate.suites.items()
+        for key, bar in rows.items()
+        if bar.judge == "screen"
+    ]
     for suite, rows in gate.suites.items():
         for key, bar in rows.items():
             found = by_key.get((suite, key))

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import msgspec
 
+from evalgate.errors import IntegrityError
 from evalgate.gate.plan import code_digests, version
 from evalgate.records import Decision, Evidence, Finding, ModelIdentity, SuiteEvidence
-from evalgate.suite import LoadedSuite, Project
+from evalgate.store import Run
+from evalgate.suite import Answers, LoadedSuite, Project
 from evalgate.suite.asking import manifest_of
+from evalgate.suite.judging import judged_slices, judged_suites, verdict_runs
 
 
 def now() -> Evidence:
@@ -28,9 +31,13 @@ def gather(
     runs: dict[str, str],
     baseline: ModelIdentity | None,
     baseline_runs: dict[str, str],
+    judge: ModelIdentity | None = None,
     asked: int,
+    judged: int = 0,
 ) -> Evidence:
-    """The evidence of `decision`. `runs` maps each suite to its run's directory, `asked` counts the questions put now.
+    """The evidence of `decision`. `runs` maps each suite to its run's directory.
+
+    `asked` counts the questions put to candidate and baseline now, `judged` those put to the judge.
 
     Reads files of the project, so that their digests are those of the bytes as they are now. Raises OSError.
     """
@@ -43,6 +50,7 @@ def gather(
             decision.findings,
             run=(runs[name], manifest_of(loaded, candidate).key),
             baseline=(baseline_runs[name], manifest_of(loaded, baseline).key) if baseline else None,
+            verdicts=_verdicts(project, loaded, runs[name], candidate, judge),
         )
         for name, loaded in project.suites.items()
     )
@@ -50,11 +58,16 @@ def gather(
         now(),
         candidate=candidate,
         baseline=baseline,
+        judge=judge,
+        judged=judged,
         asked=asked,
         kept=total - asked,
         files=_files(project, candidate),
         suites=suites,
-        notes=tuple(_notes(project, candidate, baseline, asked, total - asked)),
+        notes=(
+            *_notes(project, candidate, baseline, asked, total - asked),
+            *(_judge_notes(project, judge, judged) if judge else ()),
+        ),
     )
 
 
@@ -65,6 +78,7 @@ def _suite(
     *,
     run: tuple[str, str],
     baseline: tuple[str, str] | None,
+    verdicts: dict[str, str],
 ) -> SuiteEvidence:
     name, items = loaded.suite.name, len(loaded.gold)
     counts = (f.answers for f in findings if f.suite == name and sum(f.answers.values()) == items)
@@ -82,7 +96,27 @@ def _suite(
         asked=_landed(Path(run[0])),
         baseline_run=_below(project.root, baseline[0]) if baseline else "",
         baseline_key=baseline[1] if baseline else "",
+        verdicts=verdicts,
     )
+
+
+def _verdicts(
+    project: Project,
+    loaded: LoadedSuite,
+    run: str,
+    candidate: ModelIdentity,
+    judge: ModelIdentity | None,
+) -> dict[str, str]:
+    """The runs of the judge about a suite's answers, as paths below the project."""
+    if judge is None or loaded.suite.name not in judged_suites(project):
+        return {}
+    try:
+        opened = Run(Path(run), manifest_of(loaded, candidate))
+    except IntegrityError:  # the decision says so, and is not open
+        return {}
+    answers = Answers(loaded.suite, loaded.gold, opened, card=loaded.card)
+    found = verdict_runs(project, loaded, answers, judge)
+    return {criterion: _below(project.root, str(path)) for criterion, path in found.items()}
 
 
 def _below(root: Path, path: str) -> str:
@@ -124,6 +158,17 @@ def _landed(run: Path) -> tuple[str, str] | None:
 
 def _utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _judge_notes(project: Project, judge: ModelIdentity, judged: int) -> Iterable[str]:
+    """What a reader should know about judged numbers before any of them."""
+    yield f"{judge.name} judges: {judged} questions put to it now; docs/judges.md says what its word is worth"
+    if not judge.verified:
+        yield f"the judge {judge.name} is an endpoint: nobody verified which model answers there"
+    for name, loaded in project.suites.items():
+        if loaded.rubric is not None and judged_slices(project, name) != frozenset():
+            status = loaded.rubric.status or "its file does not say who has reviewed it"
+            yield f"rubric {name} {loaded.rubric.version}: {status}"
 
 
 def _notes(

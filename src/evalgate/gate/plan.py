@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from evalgate import digest
-from evalgate.records import ModelSpec
+from evalgate.records import ModelIdentity, ModelSpec
 from evalgate.suite import Project
 
 DISTRIBUTION = "evalgate-release"
@@ -18,14 +18,23 @@ def version() -> str:
     return metadata.version(DISTRIBUTION)
 
 
-def plan_digest(project: Project, spec: ModelSpec, baseline: str | None) -> str:
-    """Digest of gate.toml, gold sets, rubrics, suites with conftest, prompts, sampling, server arguments, baseline, version.
+def plan_digest(
+    project: Project, spec: ModelSpec, baseline: str | None, *, judge: ModelIdentity | None = None
+) -> str:
+    """Digest of gate.toml, gold sets, rubrics, suites with conftest, prompts, sampling, server arguments, baseline, judge, version.
 
-    `baseline` is the digest of the baseline's identity. Litter (hidden files, caches, editors' backups) is left out:
+    `baseline` is the digest of the baseline's identity. `judge`: who judges, where a row needs one; its prompt and
+    sampling are evalgate's own and come with its version. Litter (hidden files, caches, editors' backups) is left out:
     nothing of it is imported, and bytecode caches of suites are removed before they are.
     """
+    judges = (
+        {}
+        if judge is None
+        else {"judge": [judge.digest, judge.server, judge.version, list(judge.args)]}
+    )
     return digest.of_value(
         {
+            **judges,
             "evalgate": version(),
             "gate": project.gate.digest,
             "files": code_digests(project.root),

@@ -7,14 +7,15 @@ plan speaks of the very metric, slice and unit count that will decide, and not o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evalgate.authored import nearest
-from evalgate.authored.gate_toml import is_difference
+from evalgate.authored.gate_toml import is_difference, split_key
 from evalgate.errors import UsageError
 from evalgate.gate.claims import estimate_of, refused
 from evalgate.gate.decide import threshold_of
+from evalgate.judge.metrics import Corrected
 from evalgate.metrics import Estimate
 from evalgate.metrics.estimate import Difference, MacroF1, Ratio
 from evalgate.records import Answer, Bar, Record
@@ -102,7 +103,7 @@ def plan_rows(project: Project, assumed: Mapping[str, float] | None = None) -> l
             estimate = errorless_estimate(
                 loaded, key, first_release=project.gate.settings.first_release
             )
-            fault = refused(loaded, key, estimate) if estimate else None
+            fault = refused(loaded, key, estimate, bar) if estimate else None
             rows.append(
                 _row(
                     suite,
@@ -128,10 +129,29 @@ def errorless_estimate(
     """What the test of `key` measures on errorless answers; None if it cannot be called outside pytest."""
     answers = _Errorless(loaded)
     baseline = FirstRelease() if first_release else answers
-    return estimate_of(loaded, key, answers, baseline, what="errorless answers")
+    judged = _judged(loaded, key, answers) if loaded.rubric else {}
+    return estimate_of(loaded, key, answers, baseline, what="errorless answers", judged=judged)
 
 
-def _row(  # noqa: C901 (one branch per kind of estimate)
+def _judged(loaded: LoadedSuite, key: str, answers: _Errorless) -> dict[str, Any]:
+    """Verdicts without a fault, and labels of the items that the review plan names, or of as many as it would."""
+    assert loaded.rubric is not None
+    from evalgate.judge.flawless import flawless, labelled_items
+    from evalgate.judge.people import ENOUGH
+
+    if loaded.review is not None:
+        labelled: Sequence[str] = loaded.review.items
+    else:
+        parameter = split_key(key)[1]
+        tag = parameter if parameter in loaded.gold.tags else None
+        labelled = labelled_items(answers, tag, ENOUGH)
+    verdicts, calibration = flawless(
+        answers, loaded.rubric, size=len(loaded.gold), labelled=labelled
+    )
+    return {"verdicts": verdicts, "calibration": calibration}
+
+
+def _row(  # noqa: C901, PLR0912 (one branch per kind of estimate)
     suite: str,
     key: str,
     bar: Bar,
@@ -152,9 +172,13 @@ def _row(  # noqa: C901 (one branch per kind of estimate)
             note="this test cannot be called outside pytest, so it cannot be planned",
         )  # fmt: skip
     needed: int | None
-    common: dict[str, Any] = {"method": estimate.method, "units": estimate.units}
+    units = len(estimate.sample.y) if isinstance(estimate.sample, Corrected) else estimate.units
+    common: dict[str, Any] = {"method": estimate.method, "units": units}
     if lacking := fault or estimate.insufficient:
         return row(**common, needed=None, best=None, assumed=math.nan, power=0.0, note=lacking)
+    if bar.judge == "screen":
+        screening = 'judge = "screen" never promotes'
+        return row(**common, needed=None, best=None, assumed=math.nan, power=0.0, note=screening)
     if estimate.census:
         return row(
             **common,
@@ -189,9 +213,9 @@ def _row(  # noqa: C901 (one branch per kind of estimate)
         power, note = _ratio_power(estimate.sample, floor, value, alpha), "simulated"
     else:
         # 0/1 scores have the largest variance of all scores in [0, 1] with this mean: for unit means a lower bound
-        power = float(
-            stats.gate_power(n=estimate.units, threshold=floor, alpha=alpha, p_true=value)
-        )
+        power = float(stats.gate_power(n=units, threshold=floor, alpha=alpha, p_true=value))
+        if isinstance(estimate.sample, Corrected):
+            note = f"by {units} labels alone; a judge that agrees with people adds power"
     try:
         needed = int(
             stats.required_n(

@@ -215,9 +215,10 @@ class Estimate(Record, kw_only=True):
 
     `value` is the point estimate: in [0, 1], for differences in [-1, 1], None without evidence. `units` counts the units
     that have a denominator; `items` every item accounted for, scored or not; `unscored` those never answered (status
-    "missing"). `coverage` is `metrics.fingerprint` of the accounted ids, `tag` the restriction they answer to.
+    "missing") or never scored ("unscored"). `coverage` is `metrics.fingerprint` of the accounted ids, `tag` the restriction they answer to.
     `lower_is_better` is true of error rates and their differences: their rows need `max`. `insufficient` says why no verdict may rest on this estimate, "" if one may.
     `worst` are the ids of the few worst items, worst first; `answers` counts the items accounted for by their status.
+    `judge`: "screen" if a judge's word stands in it uncorrected, "calibrated" if people's labels correct it, else None.
     """
 
     metric: str
@@ -232,6 +233,7 @@ class Estimate(Record, kw_only=True):
     lower_is_better: bool = False
     worst: tuple[str, ...] = ()
     answers: dict[Status, int] = msgspec.field(default_factory=dict)
+    judge: Literal["screen", "calibrated"] | None = None
 
     @property
     def method(self) -> str:

@@ -92,8 +92,8 @@ class Account:
 
     @property
     def unscored(self) -> int:
-        """Rows that were never answered."""
-        return self._answers.get("missing", 0)
+        """Rows that were never answered, or whose answer no judge could score."""
+        return self._answers.get("missing", 0) + self._answers.get("unscored", 0)
 
     @property
     def coverage(self) -> int:

@@ -20,8 +20,8 @@ import asyncio
 import email.utils
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from evalgate.errors import InfrastructureError, UsageError
 from evalgate.models import wire
@@ -59,12 +59,13 @@ def ask_all(
     land: Callable[[int, Reply], None],
     *,
     alive: Alive | None = None,
+    extra: Callable[[int], Mapping[str, Any]] | None = None,
 ) -> None:
     """Asks every request and calls `land(ordinal, reply)` as answers come, in the order they come.
 
     `requests` is pulled lazily: at most `endpoint.concurrency` of them are out and not landed. `land` and `alive` are
     called between requests and must not block for long. `alive` is called once a second and whenever a connection
-    fails; it raises if the server that evalgate started has died.
+    fails; it raises if the server that evalgate started has died. `extra(ordinal)`: what that request holds besides.
 
     Raises InfrastructureError (EG310 to EG316), UsageError (EG355: a question does not fit), and whatever `requests`, `land` or `alive` raises, after every
     request in flight has been cancelled.
@@ -74,7 +75,8 @@ def ask_all(
         from evalgate.models.transport import Wire
 
         async with Wire(endpoint) as connections:
-            await _Asking(endpoint, connections, sampling, land, alive or _always).run(requests)
+            asking = _Asking(endpoint, connections, sampling, land, alive or _always, extra=extra)
+            await asking.run(requests)
 
     asyncio.run(run())
 
@@ -147,6 +149,8 @@ class _Asking:
         sampling: Sampling,
         land: Callable[[int, Reply], None],
         alive: Alive,
+        *,
+        extra: Callable[[int], Mapping[str, Any]] | None,
     ) -> None:
         from evalgate.models.transport import Unreachable
 
@@ -157,6 +161,7 @@ class _Asking:
         self._stop = sampling.stop
         self._land = land
         self._alive = alive
+        self._extra = extra
         self._pace = Pace(endpoint.concurrency)
         self._patience = _Patience(endpoint)
         self._flights: dict[object, float] = {}  # start of each request in flight, oldest first
@@ -202,7 +207,7 @@ class _Asking:
         try:
             for ordinal, messages in questions:
                 try:
-                    reply = await self._ask(messages)
+                    reply = await self._ask(ordinal, messages)
                 except _TooLong:
                     raise self._too_long(ordinal) from None
                 if self._over:
@@ -231,9 +236,10 @@ class _Asking:
             self._over = True  # a full disk, a dead server: nothing more lands
             raise
 
-    async def _ask(self, messages: Sequence[Message]) -> Reply:
+    async def _ask(self, ordinal: int, messages: Sequence[Message]) -> Reply:
         """The reply to one question, with every failed attempt before it."""
-        body = wire.payload(self._fields, messages)
+        fields = {**self._fields, **self._extra(ordinal)} if self._extra else self._fields
+        body = wire.payload(fields, messages)
         tries: list[Try] = []
         bad = late = 0
         while True:
@@ -260,6 +266,7 @@ class _Asking:
                     finish=found.finish,
                     prompt_tokens=found.prompt_tokens,
                     completion_tokens=found.completion_tokens,
+                    cached_tokens=found.cached_tokens,
                     seconds=seconds,
                     tries=tuple(tries),
                 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,8 +37,13 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
     completion_tokens: int | None = None
 
 
@@ -57,6 +62,7 @@ class Completion(msgspec.Struct, frozen=True):
     model: str | None
     prompt_tokens: int | None
     completion_tokens: int | None
+    cached_tokens: int | None = None
 
 
 _KIND = re.compile(r"[a-z][a-z_]{0,39}")
@@ -80,7 +86,7 @@ def sampling_fields(model: str, sampling: Sampling) -> dict[str, Any]:
     return fields
 
 
-def payload(fields: dict[str, Any], messages: Sequence[Message]) -> bytes:
+def payload(fields: Mapping[str, Any], messages: Sequence[Message]) -> bytes:
     """The body of one chat completion request."""
     return _encode({**fields, "messages": messages})
 
@@ -105,6 +111,9 @@ def completion(body: bytes) -> Completion:
         model=found.model,
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
+        cached_tokens=usage.prompt_tokens_details.cached_tokens
+        if usage and usage.prompt_tokens_details
+        else None,
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from evalgate.judge import Calibration, Verdicts
     from evalgate.pytest_plugin.fixtures import Threshold
     from evalgate.suite import Answers, FirstRelease
 
@@ -145,6 +146,25 @@ def baseline(request: pytest.FixtureRequest) -> Answers | FirstRelease:
     from evalgate.pytest_plugin.fixtures import open_baseline
 
     return open_baseline(request)
+
+
+@pytest.fixture(scope="module")
+def _judged(request: pytest.FixtureRequest) -> tuple[Verdicts, Calibration]:
+    from evalgate.pytest_plugin.fixtures import open_judged
+
+    return open_judged(request)
+
+
+@pytest.fixture(scope="module")
+def verdicts(_judged: tuple[Verdicts, Calibration]) -> Verdicts:
+    """Every item of the suite's gold set with what judge and code say of the candidate's answer. See docs/judges.md."""
+    return _judged[0]
+
+
+@pytest.fixture(scope="module")
+def calibration(_judged: tuple[Verdicts, Calibration]) -> Calibration:
+    """What people's labels say of the same answers: a judged number becomes one that may promote by it."""
+    return _judged[1]
 
 
 @pytest.fixture

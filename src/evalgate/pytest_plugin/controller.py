@@ -39,6 +39,7 @@ from evalgate.pytest_plugin.fixtures import (
 from evalgate.pytest_plugin.guard import Guard
 from evalgate.records import Decision, Evidence, Finding
 from evalgate.suite import Project, ask_model, identify_model, load_project
+from evalgate.suite.judging import identify_judge, judge_model
 from evalgate.suite.progress import Progress
 from evalgate.suite.project import load_again
 
@@ -117,6 +118,7 @@ class Controller:
         self.plan = ""
         self.brief: Brief | None = None
         self.asked = 0
+        self.judged = 0
         self.error: BaseException | None = None
         self.bypasses: list[Bypass] = []
         self.seen: dict[tuple[str, str], _Seen] = {}
@@ -153,7 +155,9 @@ class Controller:
         gate = project.gate.settings
         baseline = identify_model(project, gate.baseline) if gate.baseline else None
         _, spec = project.model(candidate.name)
-        self.plan = plan_digest(project, spec, baseline.digest if baseline else None)
+        judge = identify_judge(project, [candidate, *([baseline] if baseline else [])])
+        based_on = baseline.digest if baseline else None
+        self.plan = plan_digest(project, spec, based_on, judge=judge)
         if not self.partial:
             self.bypasses += two_way_check(project, only)
         if self.bypasses or not self.asks:
@@ -169,7 +173,9 @@ class Controller:
                     if same
                     else ask_model(project, baseline, fresh=fresh, progress=progress)
                 )
+            judged = judge_model(project, answered, judge, progress=progress) if judge else 0
         self.asked = answered.asked + (based.asked if based and based is not answered else 0)
+        self.judged = judged
         self.brief = Brief(
             root=str(self.root),
             plan=self.plan,
@@ -178,6 +184,7 @@ class Controller:
             baseline=based.identity if based else None,
             baseline_runs=based.runs if based else {},
             first_release=gate.first_release,
+            judge=judge,
         )
         verified = answered.verified | (based.verified if based else {})
         sit_down(self.config, self.brief, project, verified)
@@ -313,6 +320,7 @@ class Controller:
                 nonce=self.guard.nonce or "",
                 decision=decision,
                 baseline=self.brief.baseline.digest if self.brief and self.brief.baseline else None,
+                judge=self.brief.judge if self.brief else None,
                 evidence=evidence,
                 exit=decision.exit,
             )
@@ -345,7 +353,9 @@ class Controller:
                 runs=brief.runs,
                 baseline=brief.baseline,
                 baseline_runs=brief.baseline_runs,
+                judge=brief.judge,
                 asked=self.asked,
+                judged=self.judged,
             )
         except OSError as e:
             if decision.exit != Exit.OPEN:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import pytest
 
 from evalgate.errors import EvalgateError, IntegrityError
-from evalgate.gate.claims import uncovered
+from evalgate.gate.claims import misjudged, uncovered
 from evalgate.metrics import Estimate
 from evalgate.records import Bar, Finding, ModelIdentity, Record
 from evalgate.store import Manifest, Run
 from evalgate.suite import Answers, FirstRelease, LoadedSuite, Project, Suite, load_project
 from evalgate.suite.asking import manifest_of
+
+if TYPE_CHECKING:
+    from evalgate.judge import Calibration, Verdicts
 
 FINDING = "evalgate.finding"
 BYPASS = "evalgate.bypass"
@@ -35,6 +38,7 @@ class Brief(Record, kw_only=True):
     baseline: ModelIdentity | None
     baseline_runs: dict[str, str]
     first_release: bool
+    judge: ModelIdentity | None = None
 
     @property
     def model(self) -> str:
@@ -86,7 +90,9 @@ def check_plan(project: Project, brief: Brief) -> None:
     from evalgate.gate.plan import plan_digest
 
     _, spec = project.model(brief.model)
-    now = plan_digest(project, spec, brief.baseline.digest if brief.baseline else None)
+    now = plan_digest(
+        project, spec, brief.baseline.digest if brief.baseline else None, judge=brief.judge
+    )
     if now != brief.plan:
         raise IntegrityError(
             f"found the plan {now[:19]}, expected {brief.plan[:19]}: gate.toml, a suite, a prompt or a gold set was "
@@ -172,6 +178,24 @@ def open_baseline(request: pytest.FixtureRequest) -> Answers | FirstRelease:
     return _open(request, loaded, desk.brief.baseline, desk.brief.baseline_runs[loaded.suite.name])
 
 
+def open_judged(request: pytest.FixtureRequest) -> tuple[Verdicts, Calibration]:
+    """What judge and people say of the candidate's answers to the requesting module's suite."""
+    from evalgate.suite.calibrating import calibration_of
+    from evalgate.suite.judging import verdicts_of
+
+    desk, loaded = _loaded(request)
+    answers = open_answers(request)
+    brief, project = desk.brief, desk.project
+    try:
+        verdicts = verdicts_of(project, loaded, answers, brief.judge)
+        calibration = calibration_of(
+            project, loaded, answers, verdicts, candidate=brief.candidate, judge=brief.judge
+        )
+    except EvalgateError as e:
+        _fail(request, e)
+    return verdicts, calibration
+
+
 def threshold_for(request: pytest.FixtureRequest) -> Threshold:
     """The threshold of the requesting test; without a row in gate.toml it exists all the same and is never met."""
     desk, loaded = _loaded(request)
@@ -219,7 +243,7 @@ class Threshold:
             return self._bypass(
                 f"met_by was given a {type(estimate).__name__}, not what a metric returns"
             )
-        if fault := self._uncovered(estimate):
+        if fault := self._uncovered(estimate) or misjudged(estimate, self._bar):
             return self._bypass(fault)
         settings = self._desk.project.gate.settings
         suite = self._loaded.suite.name

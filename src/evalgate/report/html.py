@@ -6,16 +6,13 @@ The reader is a release manager or a clinician: verdict first, reasons second, e
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Sequence
-from functools import cache
 from html import escape
-from importlib import resources
 
 from evalgate.records import Decision, Evidence, Finding, FindingStatus
 from evalgate.report.markup import code, name, number, section, small_table, text
 from evalgate.report.numbers import NONE, high_text, low_text, present, value_text
+from evalgate.report.page import page
 from evalgate.report.plot import interval_plot
 from evalgate.report.provenance import alphas, answers, how_to_verify, provenance
 from evalgate.report.trend import Earlier, Point, changes, points_of, trend_plot, trend_table
@@ -73,7 +70,6 @@ def render_html(
     Complete HTML5 text, to be written as UTF-8. Any string is shown as text, whatever it holds; missing numbers, NaN and
     infinities are shown as a dash. Notes of the evidence stand above every number.
     """
-    style = _style()
     verdict = decision.decision
     name = decision.model.get("name", "")
     body = [
@@ -87,30 +83,7 @@ def render_html(
         provenance(decision, evidence),
         how_to_verify(decision, evidence, stem),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(style)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{text(f'{name}: {verdict}')} · {text(title)}</title>\n"
-        f"<style>{style}</style>\n</head>\n"
-        f'<body class="{verdict}">\n<main>\n'
-        + "\n".join(filter(None, body))
-        + "\n</main>\n<footer>This page holds ids and numbers only, no clinical text, and loads nothing from anywhere.</footer>\n"
-        "</body>\n</html>\n"
-    )
-
-
-@cache
-def _style() -> str:
-    return resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-
-
-def _policy(style: str) -> str:
-    """Nothing may be loaded or run; the page's own style is allowed by its digest."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return page(f"{name}: {verdict} · {title}", body, kind=verdict)
 
 
 def _header(decision: Decision, title: str) -> str:

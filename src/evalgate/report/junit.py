@@ -116,7 +116,11 @@ def _numbers(f: Finding) -> dict[str, str]:
         if (y := present(x)) is not None:
             numbers[name] = exact_text(y)
     numbers |= {"units": str(f.units), "items": str(f.items), "unscored": str(f.unscored)}
-    numbers |= {status: str(n) for status, n in f.answers.items() if status != "missing"}
+    numbers |= {
+        status: str(n)
+        for status, n in f.answers.items()
+        if status not in numbers and status != "missing"
+    }
     if f.needed is not None:
         numbers["needed"] = str(f.needed)
     numbers["method"] = f.method

@@ -46,6 +46,7 @@ def provenance(decision: Decision, evidence: Evidence | None) -> str:
         ("model digest", _or_none(model.get("digest", ""), "none: the model was not examined")),
         *(_served("model", evidence.candidate) if evidence else ()),
         *(_served("baseline", evidence.baseline) if evidence else ()),
+        *(_served("judge", evidence.judge) if evidence else ()),
         ("plan digest", _or_none(decision.plan, "none: no plan was made")),
         ("exit code", str(decision.exit)),
         ("attempt", "" if decision.attempt is None else str(decision.attempt)),
@@ -74,9 +75,9 @@ def _or_none(value: str | None, otherwise: str) -> str:
 def _served(what: str, identity: ModelIdentity | None) -> Iterable[tuple[str, str]]:
     if identity is None:
         return
-    if what == "baseline":
-        yield "baseline", text(identity.name)
-        yield "baseline digest", code(identity.digest)
+    if what != "model":  # its name and digest stand in the decision itself
+        yield what, text(identity.name)
+        yield f"{what} digest", code(identity.digest)
     unverified = "" if identity.verified else ", not verified: nobody examined what answered there"
     yield f"{what} served by", text(served_by(identity.server, identity.version) + unverified)
     yield f"{what} arguments", code(shlex.join(identity.args)) if identity.args else ""
@@ -97,6 +98,7 @@ def _suite(s: SuiteEvidence, files: dict[str, str]) -> str:
         ("answers landed", text(" to ".join(s.asked)) if s.asked else ""),
         ("baseline run", code(s.baseline_run) if s.baseline_run else ""),
         ("baseline run key", code(s.baseline_key) if s.baseline_key else ""),
+        *((f"verdicts on {criterion}", code(path)) for criterion, path in s.verdicts.items()),
     ]
     return f"<h3>{text(s.suite)}</h3>\n{facts(rows)}"
 

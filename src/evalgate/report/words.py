@@ -70,6 +70,14 @@ METHODS: dict[str, Method] = {
         short="Tango score",
         note="interval for the difference of two shares in matched pairs (Tango 1998)",
     ),
+    "worst-atom PPI": Method(
+        short="worst-atom PPI",
+        note="interval for a judged share or mean that clinicians' labels of a random part correct (prediction-powered, assuming the worst of what was not sampled)",
+    ),
+    "worst-atom mean of labels": Method(
+        short="labels alone",
+        note="interval from clinicians' labels of a random part; no judge was shown to agree with them, so none has a part in it",
+    ),
     "census": Method(
         short="census",
         note="every item was examined, so there is no interval; every one of them must be right",

@@ -75,6 +75,7 @@ class Row(
     seconds: float = 0.0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
     tries: tuple[Try, ...] = ()
 
     def __repr__(self) -> str:  # its text is what a model wrote about somebody
@@ -323,6 +324,7 @@ class RunWriter:
                 seconds=round(reply.seconds, 4),
                 prompt_tokens=reply.prompt_tokens,
                 completion_tokens=reply.completion_tokens,
+                cached_tokens=reply.cached_tokens,
                 tries=reply.tries,
             )
         )

@@ -28,7 +28,11 @@ from evalgate.authored import (
     nearest,
     relative,
 )
+from evalgate.authored.gate_toml import is_difference
+from evalgate.authored.labels import Label
+from evalgate.authored.rubric import Rubric
 from evalgate.errors import UsageError
+from evalgate.judge.review import ReviewPlan
 from evalgate.records import ModelSpec, Record
 from evalgate.suite.answers import check_expected
 from evalgate.suite.suite import Suite
@@ -40,6 +44,7 @@ class LoadedSuite(Record, kw_only=True):
     """A suite with everything it names, loaded and checked.
 
     `functions`: its tests by name, without `test_`. `marks`: names of pytest's marks on each of them and on the module.
+    `rubric`: rubrics/NAME.toml, if there is one, with its labels and the plan of who reviews what.
     """
 
     path: Path
@@ -49,6 +54,9 @@ class LoadedSuite(Record, kw_only=True):
     prompt: Prompt
     functions: dict[str, Any]
     marks: dict[str, tuple[str, ...]]
+    rubric: Rubric | None = None
+    labels: tuple[Label, ...] = ()
+    review: ReviewPlan | None = None
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -145,14 +153,7 @@ def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
                 suites[name] = loaded
     _refuse_links(root, problems)
     if gate:
-        for (name, key), line in gate.lines.items():
-            if gate.suites[name][key].judge:
-                problems.add(
-                    "gate.toml",
-                    "EG213",
-                    f"found a judge for [{name}] {key}, expected none: this version has no judge. Remove the row until it has.",
-                    line=line,
-                )
+        _check_judged(gate, suites, problems)
         check_feasible(gate, {name: s.gold for name, s in suites.items()}, problems)
         if gate.settings.baseline and settings and gate.settings.baseline not in settings.models:
             problems.add(
@@ -165,6 +166,22 @@ def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
     assert gate is not None
     assert settings is not None
     return Project(root, gate, settings, suites)
+
+
+def _check_judged(gate: GateFile, suites: Mapping[str, LoadedSuite], problems: Problems) -> None:
+    """A row with a judge needs a rubric, and is about the candidate alone."""
+    for (name, key), line in gate.lines.items():
+        if not gate.suites[name][key].judge:
+            continue
+        if name in suites and suites[name].rubric is None:
+            message = f"found a judge for [{name}] {key} and no rubric, expected rubrics/{name}.toml. Write it: docs/rubrics.md."
+            problems.add("gate.toml", "EG690", message, line=line)
+        if is_difference(key):
+            message = (
+                f"found a judge for the comparison [{name}] {key}, expected none: this version judges the candidate's "
+                "answers only. Remove judge, and compare by a metric of code."
+            )
+            problems.add("gate.toml", "EG691", message, line=line)
 
 
 def _refuse_links(root: Path, problems: Problems) -> None:
@@ -226,7 +243,26 @@ def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None
         prompt=prompt,
         functions=functions,
         marks=marks,
+        **_load_rubric(root, name, gold, problems),
     )
+
+
+def _load_rubric(root: Path, name: str, gold: GoldSet, problems: Problems) -> dict[str, Any]:
+    """The rubric of a suite, its labels and its review plan; nothing where there is no rubric."""
+    path = root / "rubrics" / f"{name}.toml"
+    if not path.is_file():
+        return {}
+    from evalgate.authored.label_file import labels_path, load_labels
+    from evalgate.authored.rubric_file import load_rubric
+    from evalgate.judge.review import load_plan, plan_path
+
+    rubric = load_rubric(path, root, problems, gold=gold)
+    review = load_plan(plan_path(path), root, problems)
+    if rubric is None:
+        return {}
+    labels = load_labels(labels_path(path), root, problems, rubric=rubric, gold=gold)
+    every = (*labels.usable, *labels.stale) if labels else ()
+    return {"rubric": rubric, "labels": every, "review": review}
 
 
 def _mark_names(marks: Any) -> tuple[str, ...]:

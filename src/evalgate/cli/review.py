@@ -1,0 +1,461 @@
+"""`evalgate review ...`: people's labels, from the draw to the agreement between raters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalgate.cli import LazyGroup
+from evalgate.cli.common import project_root, verbose_option
+
+if TYPE_CHECKING:
+    from evalgate.authored import Label
+    from evalgate.gate.review import Reviewed
+    from evalgate.judge.review import ReviewPlan
+    from evalgate.judge.review_agreement import Agreement, Pair
+    from evalgate.suite import Project
+
+
+@click.group(
+    cls=LazyGroup,
+    members={
+        "agreement": (
+            "evalgate.cli.review:agreement",
+            "how far raters agree, with each other and with themselves",
+        ),
+        "export": ("evalgate.cli.review:export", "the questions for a spreadsheet or Label Studio"),
+        "import": ("evalgate.cli.review:import_", "labels from a file that was exported"),
+        "label": ("evalgate.cli.review:label", "read outputs and answer, one criterion at a time"),
+        "plan": ("evalgate.cli.review:plan", "draw the outputs that people label"),
+    },
+)
+def review() -> None:
+    """Review: what clinicians say of a model's outputs, so that a judge can be trusted as far as it deserves."""
+
+
+suite_option = click.option("--suite", metavar="SUITE", help="the suite whose rubric is meant")
+model_argument = click.argument("model", required=False)
+rater_option = click.option(
+    "--rater", metavar="PSEUDONYM", required=True, help="letters, digits, - and _: no name"
+)
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["csv", "xlsx", "jsonl", "labelstudio"]),
+    required=True,
+    help="labelstudio: tasks as JSON, and the labelling interface as XML beside it",
+)
+
+
+@click.command()
+@model_argument
+@suite_option
+@click.option("--items", type=click.IntRange(min=1), help="how many outputs [120, or all]")
+@click.option(
+    "--tag", help="draw from the items that bear this tag (default: the one judged slice)"
+)
+@click.option(
+    "--double",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="share that two raters read",
+)
+@click.option("--again", is_flag=True, help="draw anew though there are labels; they are kept")
+@verbose_option
+def plan(
+    model: str | None,
+    *,
+    suite: str | None,
+    items: int | None,
+    tag: str | None,
+    double: float,
+    again: bool,
+    verbose: bool,
+) -> None:
+    """Draw which outputs of MODEL people label, before anything is scored, into rubrics/SUITE.review.json.
+
+    Without --suite: for every suite that has a rubric. The draw follows from the gold set, the model's digest, the tag
+    and the number, and from nothing else that anybody could choose. Where the judged rows of gate.toml are about one
+    slice, the items are drawn from it.
+    """
+    del verbose
+    from evalgate.gate.review import reviewed_suites
+    from evalgate.suite import load_project
+    from evalgate.suite.asking import identify_model
+
+    project = load_project(project_root())
+    identity = identify_model(project, model)
+    for reviewed in reviewed_suites(project, suite):
+        _plan_one(
+            project, reviewed, identity.digest, items=items, tag=tag, double=double, again=again
+        )
+
+
+def _plan_one(
+    project: Project,
+    reviewed: Reviewed,
+    model: str,
+    *,
+    items: int | None,
+    tag: str | None,
+    double: float,
+    again: bool,
+) -> None:
+    from evalgate.authored import nearest
+    from evalgate.errors import UsageError
+    from evalgate.gate.review import places_of
+    from evalgate.judge.review import ITEMS, make_plan, plan_path, write_plan
+    from evalgate.suite.judging import judged_slices
+
+    name, rubric = reviewed.suite, reviewed.rubric
+    gold = project.suites[name].gold
+    slices = judged_slices(project, name)
+    if tag is None and slices is not None and len(slices) == 1:
+        (tag,) = slices
+    if tag is not None and tag not in gold.tags:
+        raise UsageError(
+            f"found no item of {name} with the tag {tag!r}, expected one of its tags.{nearest(tag, gold.tags)} "
+            "'evalgate gold check' lists them.",
+            code="EG656",
+        )
+    there = gold.n if tag is None else gold.items_with_tag(tag)
+    n = min(items or ITEMS, there)
+    path = plan_path(project.root / rubric.path)
+    drawn = make_plan(
+        name,
+        places_of(project.suites[name]),
+        n=n,
+        double=math.ceil(double * n),
+        model=model,
+        gold=gold.digest,
+        criteria={c.id: c.digest for c in rubric.criteria},
+        tag=tag,
+    )
+    old = reviewed.plan
+    if old is not None and old != drawn and not again:
+        labelled = len({x.item for x in reviewed.labels.usable}.intersection(old.items))
+        if labelled:
+            raise UsageError(
+                f"found labels of {labelled} items of the plan that is there, expected none. Finish it, or draw anew with "
+                "--again: labels about outputs of the new plan still count, the others do not.",
+                where=f"rubrics/{path.name}",
+                code="EG645",
+            )
+    if old != drawn:
+        write_plan(path, drawn)
+    _tell_plan(reviewed, drawn, there, new=old != drawn)
+
+
+def _tell_plan(reviewed: Reviewed, drawn: ReviewPlan, there: int, *, new: bool) -> None:
+    from evalgate.judge.people import DOUBLE, ENOUGH
+
+    name, criteria = reviewed.suite, len(reviewed.rubric.read_by_people)
+    n, double, tag = len(drawn.items), len(drawn.double), drawn.tag
+    state = "" if new else " (the plan that is there)"
+    of = f"items tagged {tag}" if tag else "items"
+    click.echo(
+        f"{name}: {n} of {there} {of} drawn{state}, {double} of them for two raters: rubrics/{name}.review.json"
+    )
+    click.echo(
+        f"  {criteria} criteria: {n * criteria} judgements for a clinician, {double * criteria} for a second one; "
+        "to each about 10 % more, outputs that come twice"
+    )
+    needed = min(ENOUGH, there)
+    if n < needed or double < math.ceil(DOUBLE * n):
+        click.echo(
+            f"  too few to open the gate: it needs {needed} items, {DOUBLE:.0%} of them by two raters"
+        )
+    click.echo(f"  next: evalgate review label --suite {name} --rater PSEUDONYM")
+
+
+@click.command()
+@model_argument
+@suite_option
+@rater_option
+@click.option("--simulated", is_flag=True, help="not a clinician: the labels never open a gate")
+@click.option("--adjudicate", is_flag=True, help="settle what other raters answered differently")
+@verbose_option
+def label(
+    model: str | None,
+    *,
+    suite: str | None,
+    rater: str,
+    simulated: bool,
+    adjudicate: bool,
+    verbose: bool,
+) -> None:
+    """Read the planned outputs of MODEL and answer one criterion at a time. Every answer is saved at once.
+
+    x stops; the same command goes on where it stopped. What you see names no model, no judge's verdict and no other rater.
+    """
+    del verbose
+    from evalgate.cli.review_loop import Console, Loop
+    from evalgate.judge.review import assigned, disputes, turns_of
+
+    project, reviewed = _one(suite)
+    cases = _cases(project, model, reviewed)
+    console = Console()
+    stands = _capacity(reviewed, rater, simulated=simulated or None)
+    if stands is None:
+        stands = not console.yes("Are you a clinician qualified for this review?")
+    plan = reviewed.plan
+    assert plan is not None
+    loop = Loop(
+        console,
+        reviewed.rubric,
+        cases,
+        project.root / reviewed.labels_path,
+        reviewed.labels.usable,
+        rater=rater,
+        simulated=stands,
+    )
+    if adjudicate:
+        loop.settle(disputes(reviewed.labels, cases, simulated=stands))
+    else:
+        mine = assigned(rater, plan, reviewed.rubric, reviewed.labels, cases, simulated=stands)
+        loop.read(turns_of(rater, plan, mine))
+
+
+def _one(suite: str | None) -> tuple[Project, Reviewed]:
+    """The project, and the one suite that is meant."""
+    from evalgate.gate.review import reviewed_suite
+    from evalgate.suite import load_project
+
+    project = load_project(project_root())
+    return project, reviewed_suite(project, suite)
+
+
+def _cases(project: Project, model: str | None, reviewed: Reviewed) -> dict[str, Any]:
+    from evalgate.gate.review import outputs_of
+
+    return outputs_of(project, model or project.model(None)[0], reviewed)
+
+
+def _capacity(
+    reviewed: Reviewed, rater: str, *, simulated: bool | None, given: Iterable[Label] = ()
+) -> bool | None:
+    """Whether the rater's labels are simulated: as asked, as those there (or `given`) say; None if nobody has said.
+
+    Raises UsageError (EG634, EG647).
+    """
+    from evalgate.authored.label_file import NO_PSEUDONYM, PSEUDONYM
+    from evalgate.errors import UsageError
+    from evalgate.judge.review import capacity_of
+
+    if not PSEUDONYM.fullmatch(rater):
+        raise UsageError(NO_PSEUDONYM, where="--rater", code="EG634")
+    before = capacity_of(rater, (*reviewed.labels.usable, *reviewed.labels.stale, *given))
+    if before is None or simulated is None:
+        return before if simulated is None else simulated
+    if before != simulated:
+        raise UsageError(
+            "found labels of this rater as a clinician's and as simulated, expected one pseudonym for one person in one "
+            "capacity. Take another pseudonym.",
+            where="--rater",
+            code="EG647",
+        )
+    return simulated
+
+
+@click.command()
+@model_argument
+@suite_option
+@format_option
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="the file to write",
+)
+@click.option("--rater", metavar="PSEUDONYM", help="their share, with the answers they have given")
+@click.option("--force", is_flag=True, help="replace the file")
+@verbose_option
+def export(
+    model: str | None,
+    *,
+    suite: str | None,
+    format_: Any,
+    out: Path,
+    rater: str | None,
+    force: bool,
+    verbose: bool,
+) -> None:
+    """Write the questions of the plan, with sources and outputs, as a file to be filled in. It holds clinical text.
+
+    Without --rater: every question, for whoever is given the file.
+    """
+    del verbose
+    from evalgate.errors import UsageError
+    from evalgate.judge.review import assigned
+    from evalgate.judge.review_formats import ENDINGS, rows_of, write_rows
+
+    project, reviewed = _one(suite)
+    cases = _cases(project, model, reviewed)
+    for path in {out, out.with_suffix(".xml") if format_ == "labelstudio" else out}:
+        if path.exists() and not force:
+            raise UsageError(
+                "found a file there already, expected a free place. Choose another name, or replace it with --force.",
+                where=str(path),
+                code="EG654",
+            )
+    if out.suffix != ENDINGS[format_]:
+        raise UsageError(
+            f"found the ending {out.suffix!r}, expected {ENDINGS[format_]} for {format_}. Rename it.",
+            where=str(out),
+            code="EG654",
+        )
+    plan, labels = reviewed.plan, reviewed.labels
+    assert plan is not None
+    items = list(cases)
+    if rater is not None:
+        stands = bool(_capacity(reviewed, rater, simulated=None))
+        items = assigned(rater, plan, reviewed.rubric, labels, cases, simulated=stands)
+    kept = (*labels.stale, *labels.usable) if rater else ()
+    rows = rows_of(reviewed.rubric, items, cases, kept, rater or "")
+    written = write_rows(out, format_, rows)
+    unanswered = sum(not row["answer"] for row in rows)
+    click.echo(
+        f"{' and '.join(map(str, written))}: {len(items)} outputs, {unanswered} open questions"
+    )
+    click.echo(
+        "the file holds what the sources and the outputs say: keep it where those may be kept"
+    )
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@suite_option
+@click.option(
+    "--model", metavar="MODEL", help="whose outputs they are about [the default candidate]"
+)
+@format_option
+@rater_option
+@click.option(
+    "--clinician",
+    is_flag=True,
+    help="a clinician qualified for this review gave them; else they are simulated",
+)
+@verbose_option
+def import_(
+    file: Path,
+    *,
+    suite: str | None,
+    model: str | None,
+    format_: Any,
+    rater: str,
+    clinician: bool,
+    verbose: bool,
+) -> None:
+    """Add the labels in FILE. Nothing is added unless every row can be; importing a file twice changes nothing."""
+    del verbose
+    from evalgate.authored import Problems
+    from evalgate.authored.label_file import extend
+    from evalgate.judge.review_formats import labels_of, read_rows
+
+    project, reviewed = _one(suite)
+    _capacity(reviewed, rater, simulated=None)
+    cases = _cases(project, model, reviewed)
+    problems = Problems()
+    rows = read_rows(file, format_, problems)
+    found = labels_of(
+        rows,
+        str(file),
+        problems,
+        rubric=reviewed.rubric,
+        cases=cases,
+        labels=reviewed.labels,
+        rater=rater,
+        clinician=clinician,
+    )
+    problems.raise_if_any()
+    for simulated in {x.simulated for x in found.new}:
+        _capacity(reviewed, rater, simulated=simulated, given=found.new)
+    if found.new:
+        extend(project.root / reviewed.labels_path, found.new)
+    click.echo(
+        f"{reviewed.labels_path}: {len(found.new)} labels added, {found.known} were there, {found.unanswered} questions unanswered"
+    )
+    if found.stale:
+        click.echo(
+            f"{found.stale} of them are about a criterion as it was worded before: kept, never used"
+        )
+    if found.new and not clinician:
+        click.echo(
+            "they are marked simulated and open no gate; --clinician if a clinician qualified for this review gave them"
+        )
+
+
+@click.command()
+@suite_option
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object")
+@verbose_option
+def agreement(*, suite: str | None, as_json: bool, verbose: bool) -> None:
+    """Rater against rater, and each against themselves, per criterion. Reports; decides nothing.
+
+    Intervals are exact at 95 % for outputs that are independent of each other. kappa stands beside AC1: where nearly
+    every answer is the same, kappa is near 0 however well raters agree.
+    """
+    del verbose
+    from evalgate.gate.review import reviewed_suites
+    from evalgate.judge.review_agreement import agreement as of_labels
+    from evalgate.suite import load_project
+
+    project = load_project(project_root())
+    every = reviewed_suites(project, suite)
+    found = {
+        r.suite: of_labels(r.rubric, r.labels.usable, stale=len(r.labels.stale)) for r in every
+    }
+    if as_json:
+        import json
+
+        import msgspec
+
+        value = {"schema": "evalgate.agreement/1", "suites": msgspec.to_builtins(found)}
+        click.echo(json.dumps(value))
+        return
+    for name, agreed in found.items():
+        for line in _lines(name, agreed):
+            click.echo(line)
+
+
+def _lines(name: str, found: Agreement) -> list[str]:
+    lines = [
+        f"{name}: {found.labels} labels compared, {found.simulated} of them simulated, {found.stale} stale"
+    ]
+    if not found.labels:
+        return [
+            *lines,
+            f"  nothing to compare: evalgate review label --suite {name} --rater PSEUDONYM",
+        ]
+    for first, second, agreed, n in found.together():
+        who = (
+            f"{second} agreed with {first}"
+            if first != second
+            else f"{first} gave the same answer again"
+        )
+        lines.append(f"  {who} on {agreed} of {n}, over all criteria")
+    for criterion in found.criteria:
+        told = [_pair_line(pair) for pair in (*criterion.pairs, *criterion.repeats)]
+        if criterion.alpha is not None:
+            told.append(f"Krippendorff's alpha of {criterion.raters} raters {criterion.alpha:.2f}")
+        if told:
+            lines.append(f"  {criterion.criterion}")
+            lines += [f"    {line}" for line in told]
+    return lines
+
+
+def _pair_line(pair: Pair) -> str:
+    low, high = math.floor(100 * pair.low), math.ceil(100 * pair.high)
+    line = f"{pair.sentence} (95 % interval {low} to {high} %)"
+    if pair.first != pair.second:
+        line += f"; kappa {_two(pair.kappa)}, AC1 {_two(pair.ac1)}"
+    return line
+
+
+def _two(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"

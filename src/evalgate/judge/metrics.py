@@ -1,0 +1,271 @@
+"""Metrics of judged answers: verdicts -> Estimate, raw for screening, or corrected by what people said.
+
+    rubric_pass_rate(verdicts)                    the judge's word alone: development only, a row with judge = "screen"
+    rubric_pass_rate(verdicts, calibration)       what people said of a random part corrects it: judge = "calibrated"
+
+The corrected interval is the worst-atom form of prediction-powered inference (statistics: WAD-PPI). A judge that was not
+shown to agree with people has no part in it: then it is the exact interval of the labels alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import ClassVar, cast
+
+import msgspec
+
+from evalgate.judge.calibration import Calibration
+from evalgate.judge.scoring import in_order
+from evalgate.judge.verdicts import Judged, Verdicts, refuse_unknown
+from evalgate.metrics.estimate import Bounds, Estimate, Kind, UnitMean
+from evalgate.metrics.tally import Cell, Plan, measure
+from evalgate.records import Answer, Record
+
+_GRID = 1 << 60  # scores as integers, see metrics.rates
+
+
+class Corrected(Record, kw_only=True):
+    """Labels `y` of the labelled units, the judge's guesses `f` of the same units and `rest` of the others, in [0, 1].
+
+    `f` and `rest` are empty where the judge has no part in it.
+    """
+
+    kind: ClassVar[Kind] = "level"
+    y: tuple[float, ...]
+    f: tuple[float, ...] = ()
+    rest: tuple[float, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Corrected labelled={len(self.y)} others={len(self.rest)}>"
+
+    @property
+    def method(self) -> str:
+        """Name of the bound."""
+        return "worst-atom PPI" if self.rest and self.f else "worst-atom mean of labels"
+
+    def bounds(self, alpha: float, seed: int, draws: int | None = None) -> Bounds:
+        """Monte Carlo, the same seed gives the same bits; exact (Clopper-Pearson) for labels of 0 and 1 alone."""
+        from evalgate.stats import cp_lower, cp_upper, worst_atom_ppi_lower, worst_atom_ppi_upper
+
+        if not (self.rest and self.f):
+            if all(value in (0.0, 1.0) for value in self.y):
+                k, n = int(sum(self.y)), len(self.y)
+                return float(cp_lower(k=k, n=n, alpha=alpha)), float(
+                    cp_upper(k=k, n=n, alpha=alpha)
+                )
+            counts = tuple((value, self.y.count(value)) for value in sorted(set(self.y)))
+            return UnitMean(x_counts=counts).bounds(alpha, seed, draws)
+        y, f, rest = list(self.y), list(self.f), list(self.rest)
+        low = worst_atom_ppi_lower(y, f, rest, alpha=alpha, draws=draws, seed=seed)
+        high = worst_atom_ppi_upper(y, f, rest, alpha=alpha, draws=draws, seed=seed)
+        return float(low), float(high)
+
+    @property
+    def point(self) -> float | None:
+        """The point estimate: the labels' mean, moved by what the judge says of the others."""
+        if not self.y:
+            return None
+        if not (self.rest and self.f):
+            return sum(self.y) / len(self.y)
+        from evalgate.stats import ppi_mean_point
+
+        found = float(ppi_mean_point(list(self.y), list(self.f), list(self.rest)))
+        return min(1.0, max(0.0, found))
+
+
+def rubric_pass_rate(
+    verdicts: Verdicts, calibration: Calibration | None = None, *, tag: str | None = None
+) -> Estimate:
+    """Share of items at or above the rubric's pass mark with no critical hit.
+
+    Without `calibration` it is the judge's word; an item without a score counts as not passed and as unscored.
+    """
+
+    def score(row: Judged) -> Cell:
+        return (1, 1, 1) if row.score is not None and row.score.passed else (0, 1, 1)
+
+    raw = _raw(verdicts, Plan(name="rubric_pass_rate", score=_of(score), tag=tag, binary=True))
+    if calibration is None:
+        return raw
+    return _corrected(
+        raw,
+        calibration,
+        tag,
+        label=lambda row: None if (s := calibration.score_of(row)) is None else float(s.passed),
+        guess=lambda row: None if (s := calibration.guess_of(row)) is None else float(s.passed),
+    )
+
+
+def rubric_score(
+    verdicts: Verdicts, calibration: Calibration | None = None, *, tag: str | None = None
+) -> Estimate:
+    """Mean item score in [0, 1]; an item without a score counts 0 and as unscored."""
+
+    def score(row: Judged) -> Cell:
+        return (int(row.score.value * _GRID) if row.score is not None else 0), _GRID, 1
+
+    raw = _raw(verdicts, Plan(name="rubric_score", score=_of(score), tag=tag))
+    if calibration is None:
+        return raw
+    return _corrected(
+        raw,
+        calibration,
+        tag,
+        label=lambda row: None if (s := calibration.score_of(row)) is None else s.value,
+        guess=lambda row: None if (s := calibration.guess_of(row)) is None else s.value,
+    )
+
+
+def criterion_rate(
+    verdicts: Verdicts,
+    criterion: str,
+    calibration: Calibration | None = None,
+    *,
+    tag: str | None = None,
+) -> Estimate:
+    """Share of items in order by one criterion; for a fault the share that has it, lower is better.
+
+    What the criterion does not apply to is in order; a step of a scale is, from the middle on. An answer that failed, or
+    was not scored, speaks against the model. Of a criterion that code answers it needs no judge and no calibration.
+    Raises UsageError (EG660) for an unknown criterion.
+    """
+    found = refuse_unknown(verdicts.rubric, criterion)
+
+    def bad(row: Judged) -> bool:
+        if row.status not in ("ok", "unscored"):
+            return True
+        return in_order(found, row.answer(criterion)) is not True
+
+    def score(row: Judged) -> Cell:
+        return (1, 1, 1) if bad(row) == found.fault else (0, 1, 1)
+
+    plan = Plan(
+        name=f"criterion_rate[{criterion}]",
+        score=_of(score),
+        tag=tag,
+        binary=True,
+        worst=1.0 if found.fault else 0.0,
+    )
+    rows = _About(verdicts, criterion)
+    if found.by_code:
+        return measure(cast("Iterable[Answer]", rows), plan)
+    raw = _raw(rows, plan)
+    if calibration is None:
+        return raw
+
+    def label(row: Judged) -> float | None:
+        if row.status not in ("ok", "unscored"):
+            return float(found.fault)
+        share = calibration.fulfilled_by(row, criterion)
+        if share is None:
+            return None
+        return float(share >= 0.5)
+
+    def guess(row: Judged) -> float | None:
+        return float(bad(row) == found.fault) if criterion in calibration.deciding else None
+
+    return _corrected(raw, calibration, tag, label=label, guess=guess)
+
+
+def agreement(
+    verdicts: Verdicts,
+    calibration: Calibration,
+    criterion: str | None = None,
+    *,
+    tag: str | None = None,
+) -> Estimate:
+    """Share of labelled items on which the judge says what people say: of one criterion, or of passing at all.
+
+    Void and undecided verdicts are disagreement. Every item of the slice is accounted for; only labelled ones count.
+    """
+    found = None if criterion is None else refuse_unknown(verdicts.rubric, criterion)
+
+    def score(row: Judged) -> Cell:
+        if found is not None:
+            said = calibration.answer_of(row, found.id)
+            if said is None:
+                return 0, 0, 0
+            return (1, 1, 1) if row.answer(found.id) == said else (0, 1, 1)
+        people = calibration.score_of(row)
+        if people is None or row.status not in ("ok", "unscored"):
+            return 0, 0, 0
+        return (1, 1, 1) if row.score and row.score.passed == people.passed else (0, 1, 1)
+
+    name = f"agreement[{criterion}]" if criterion else "agreement"
+    plan = Plan(name=name, score=_of(score), tag=tag, binary=True, nothing="no labelled item")
+    estimate = measure(cast("Iterable[Answer]", verdicts), plan)
+    lacking = calibration.lacking(tag)
+    reason = "; ".join(r for r in (lacking, estimate.insufficient) if r)
+    return msgspec.structs.replace(estimate, judge="calibrated", insufficient=reason)
+
+
+class _About:
+    """Verdicts as one criterion sees them: an item is unscored if that one criterion is."""
+
+    def __init__(self, verdicts: Verdicts, criterion: str) -> None:
+        self._verdicts = verdicts
+        self._criterion = criterion
+
+    def __iter__(self) -> Iterator[Judged]:
+        for row in self._verdicts:
+            if row.status in ("ok", "unscored"):
+                verdict = row.verdicts.get(self._criterion)
+                status = "ok" if verdict is not None and verdict.scored else "unscored"
+                yield msgspec.structs.replace(row, status=status)
+            else:
+                yield row
+
+
+def _of(score: Callable[[Judged], Cell]) -> Callable[[Answer], Cell]:
+    """A judged item has what the tally reads of an answer: id, unit, tags and status."""
+    return cast("Callable[[Answer], Cell]", score)
+
+
+def _raw(rows: Verdicts | _About, plan: Plan) -> Estimate:
+    estimate = measure(cast("Iterable[Answer]", rows), plan)
+    return msgspec.structs.replace(estimate, judge="screen")
+
+
+def _corrected(
+    raw: Estimate,
+    calibration: Calibration,
+    tag: str | None,
+    *,
+    label: Callable[[Judged], float | None],
+    guess: Callable[[Judged], float | None],
+) -> Estimate:
+    """The raw estimate with its value, its sample and its doubts replaced by what labels make of them."""
+    lacking = calibration.lacking(tag)
+    labelled = [
+        (row, value) for row in calibration.labelled(tag) if (value := label(row)) is not None
+    ]
+    guesses = {row.id: guess(row) for row, _ in labelled}
+    y = _by_unit([(row, value) for row, value in labelled])
+    if labelled and all(value is not None for value in guesses.values()):
+        f = _by_unit([(row, cast("float", guesses[row.id])) for row, _ in labelled])
+        others = [(row, cast("float", guess(row))) for row in calibration.rest(tag)]
+        rest = {unit: value for unit, value in _by_unit(others).items() if unit not in y}
+    else:
+        f, rest = {}, {}
+    sample = Corrected(
+        y=tuple(y[unit] for unit in sorted(y)),
+        f=tuple(f[unit] for unit in sorted(f)),
+        rest=tuple(rest[unit] for unit in sorted(rest)),
+    )
+    reasons = [lacking] if lacking else []
+    return msgspec.structs.replace(
+        raw,
+        value=sample.point,
+        units=len(sample.y) + len(sample.rest),
+        sample=sample,
+        insufficient="; ".join(reasons),
+        judge="calibrated",
+    )
+
+
+def _by_unit(values: list[tuple[Judged, float]]) -> dict[str, float]:
+    """The mean of each unit."""
+    units: dict[str, list[float]] = {}
+    for row, value in values:
+        units.setdefault(row.unit, []).append(value)
+    return {unit: sum(found) / len(found) for unit, found in units.items()}

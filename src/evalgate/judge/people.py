@@ -1,0 +1,110 @@
+"""What people said of one model's outputs: labels read against the outputs, disputes settled, the usable ones counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from evalgate.authored.labels import Label
+from evalgate.authored.rubric import Rubric
+from evalgate.judge.scoring import worse
+from evalgate.judge.verdicts import Judged
+from evalgate.records import Record
+
+DOUBLE = 0.2
+"""Share of the labelled items that two raters must have seen."""
+ENOUGH = 100
+"""Labelled items below which a calibrated number decides nothing (statistics: the WAD-PPI bound was simulated from here)."""
+
+
+class Said(Record, kw_only=True):
+    """What people said of one item: an answer for each criterion that people may answer, and by how many raters.
+
+    `complete`: every such criterion is answered. `disputed`: criteria on which raters differ and nobody settled it.
+    """
+
+    answers: dict[str, str]
+    raters: int
+    complete: bool
+    disputed: tuple[str, ...] = ()
+
+
+class Unused(Record, kw_only=True):
+    """Labels that are there and speak of nothing here, by cause."""
+
+    simulated: int = 0
+    stale: int = 0
+    other_output: int = 0
+    not_blind: int = 0
+
+
+def usable(
+    labels: Iterable[Label], rubric: Rubric, rows: Mapping[str, Judged], *, simulated: bool = False
+) -> tuple[list[Label], Unused]:
+    """The labels about exactly these outputs and these criteria, given blind, or to settle a dispute.
+
+    Simulated ones are left out unless `simulated`: then they, too, may be looked at, and nothing may be decided by them.
+    """
+    digests = {c.id: c.digest for c in rubric.criteria}
+    kept: list[Label] = []
+    causes: Counter[str] = Counter()
+    for label in labels:
+        row = rows.get(label.item)
+        if label.criterion_digest != digests.get(label.criterion):
+            causes["stale"] += 1
+        elif row is None or label.output != row.output:
+            causes["other_output"] += 1
+        elif label.simulated and not simulated:
+            causes["simulated"] += 1
+        elif not label.blind and not label.adjudicates:
+            causes["not_blind"] += 1
+        else:
+            kept.append(label)
+    return kept, Unused(**causes)
+
+
+def settled(labels: Iterable[Label], rubric: Rubric) -> dict[str, Said]:
+    """By item, what people said once disputes are settled: an adjudicated answer, else the raters' common one.
+
+    Where they differ and nobody settled it, the answer that speaks more against the output stands. A repeat is not a
+    second opinion and is left out.
+    """
+    by_item: dict[str, list[Label]] = {}
+    for label in labels:
+        if not label.repeat:
+            by_item.setdefault(label.item, []).append(label)
+    return {item: _said(found, rubric) for item, found in by_item.items()}
+
+
+def _said(labels: list[Label], rubric: Rubric) -> Said:
+    answers: dict[str, str] = {}
+    disputed = []
+    for criterion in rubric.read_by_people:
+        about = [label for label in labels if label.criterion == criterion.id]
+        final = [label.answer for label in about if label.adjudicates]
+        given = sorted({label.answer for label in about})
+        if final:
+            answers[criterion.id] = final[-1]
+        elif given:
+            chosen = given[0]
+            for other in given[1:]:
+                chosen = worse(criterion, chosen, other)
+            answers[criterion.id] = chosen
+            if len(given) > 1:
+                disputed.append(criterion.id)
+    return Said(
+        answers=answers,
+        raters=_raters_of_all(labels, rubric),
+        complete=len(answers) == len(rubric.read_by_people),
+        disputed=tuple(disputed),
+    )
+
+
+def _raters_of_all(labels: list[Label], rubric: Rubric) -> int:
+    """How many raters answered every criterion of the item."""
+    wanted = {c.id for c in rubric.read_by_people}
+    by_rater: dict[str, set[str]] = {}
+    for label in labels:
+        if not label.adjudicates:
+            by_rater.setdefault(label.rater, set()).add(label.criterion)
+    return sum(wanted <= answered for answered in by_rater.values())
