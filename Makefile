@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 MODEL  := models/smollm2-135m-instruct.gguf
+GEMMA  := models/gemma3-270m.gguf
 DEMO   := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo gate test test-all check bench clean
+.PHONY: help setup demo gate test test-all check bench evidence clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,13 +21,16 @@ $(VENV)/.installed: pyproject.toml
 $(MODEL): | $(VENV)/.installed
 	$(BIN)/evalgate models import smollm2
 
-demo: setup $(MODEL)  ## a starter project, a real embedded model, one decision (closed: the model is weak)
+$(GEMMA): | $(VENV)/.installed
+	$(BIN)/evalgate models import gemma3-270m
+
+demo: setup $(MODEL) $(GEMMA)  ## a starter project, a real model and a real judge, one decision (closed: the model is weak)
 	test -f $(DEMO)/gate.toml || $(BIN)/evalgate init $(DEMO)
 	mkdir -p $(DEMO)/models
-	cmp -s $(MODEL) $(DEMO)/$(MODEL) || cp $(MODEL) $(DEMO)/$(MODEL)
+	for f in $(MODEL) $(GEMMA); do cmp -s $$f $(DEMO)/$$f || cp $$f $(DEMO)/$$f || exit 1; done
 	cd $(DEMO) && ../$(BIN)/evalgate gate check; test $$? -le 1
 
-gate: setup $(MODEL)  ## the full suites against the default candidate; exits as the gate does
+gate: setup $(MODEL) $(GEMMA)  ## the full suites against the default candidate; exits as the gate does
 	$(BIN)/evalgate gate check
 
 test: setup $(MODEL)  ## the default tests: a few minutes, with the same examples every time
@@ -43,6 +47,11 @@ check: setup  ## format, lint, types, layers
 
 bench: setup  ## the yardsticks, measured against the floor in the same run
 	$(BIN)/python tests/benchmarks/bench.py
+
+JUDGE  ?= smollm2
+SAMPLE ?= 40
+evidence: setup  ## JUDGE against people on SAMPLE judgements of each kind (EVALGATE_PUBLIC_DATA names the sources)
+	$(BIN)/python -m tests.evidence.qualify --judge $(JUDGE) --sample $(SAMPLE) --repeated 10
 
 clean:  ## everything that can be made again
 	rm -rf $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
