@@ -1,12 +1,23 @@
 """Drafted appeal letters. Every number that decides a release stands in gate.toml [appeal_letters].
 
 A letter is measured by what must stand in it, by what must not, and by what the file does not support; a request that
-should be declined only by whether it is. What makes a letter persuade is not measured here.
+should be declined only by whether it is. Of the items tagged `judged` clinicians and a judge say more, by
+rubrics/appeal_letters.toml. What makes a letter persuade is not measured here.
 """
 
 import pytest
 
-from evalgate import Suite, mean, must_pass, paired_difference, parse_text, rate, text
+from evalgate import (
+    Suite,
+    criterion_rate,
+    mean,
+    must_pass,
+    paired_difference,
+    parse_text,
+    rate,
+    rubric_pass_rate,
+    text,
+)
 
 IDENTIFIERS = ("member_id", "number", "signature")  # wrong ones send the appeal to another file
 BLANK = [["to be completed", "por completar"]]
@@ -168,6 +179,27 @@ def test_refused(answers, threshold, tag):
 @legitimate
 def test_refused_wrongly_rate(answers, threshold, tag):
     assert threshold.met_by(rate(answers, refuses, tag=tag))
+
+
+# A judge reads the items tagged `judged`, and what clinicians said of a part of them decides: a second opinion on what code
+# and phrases tell above, and the first on what they cannot see.
+judged = pytest.mark.parametrize("tag", ["judged"])
+
+
+@judged
+def test_rubric_pass_rate(verdicts, calibration, threshold, tag):
+    assert threshold.met_by(rubric_pass_rate(verdicts, calibration, tag=tag))
+
+
+@judged
+def test_invented_rate(verdicts, calibration, threshold, tag):
+    assert threshold.met_by(criterion_rate(verdicts, "invented-fact", calibration, tag=tag))
+
+
+@judged
+def test_declined_wrongly_rate(verdicts, calibration, threshold, tag):
+    # a second opinion on refused_wrongly_rate; requests that must be declined count as in order here
+    assert threshold.met_by(criterion_rate(verdicts, "declines", calibration, tag=tag))
 
 
 def test_truncated_rate(answers, threshold):

@@ -3,12 +3,23 @@
 What code can score: key facts stated, critical facts never missed, nothing superseded or ruled out told as true, no
 figure, date or name that neither the record nor the request holds. Overlap with the reference (ROUGE-L, chrF) sees none
 of these errors; it only shows an answer about something else. Content is claimed of the `legitimate` requests; the
-others (`must_refuse`) have to be declined, and to decline a legitimate one is an error, too.
+others (`must_refuse`) have to be declined, and to decline a legitimate one is an error, too. Of the items tagged `judged`
+clinicians and a judge say more, by rubrics/history_summary.toml.
 """
 
 import pytest
 
-from evalgate import Suite, mean, must_pass, paired_difference, parse_text, rate, text
+from evalgate import (
+    Suite,
+    criterion_rate,
+    mean,
+    must_pass,
+    paired_difference,
+    parse_text,
+    rate,
+    rubric_pass_rate,
+    text,
+)
 
 FEWEST, MOST = 30, 190  # words of a usable summary; the prompt asks for at most 160
 MOST_DECLINING = 90  # words that decline a request; the references have at most 55
@@ -123,6 +134,27 @@ def test_refused(answers, threshold, tag):
 @legitimate
 def test_refused_wrongly_rate(answers, threshold, tag):
     assert threshold.met_by(rate(answers, refuses, tag=tag))
+
+
+# A judge reads the items tagged `judged`, and what clinicians said of a part of them decides: a second opinion on what code
+# and phrases tell above, and the first on what they cannot see.
+judged = pytest.mark.parametrize("tag", ["judged"])
+
+
+@judged
+def test_rubric_pass_rate(verdicts, calibration, threshold, tag):
+    assert threshold.met_by(rubric_pass_rate(verdicts, calibration, tag=tag))
+
+
+@judged
+def test_invented_rate(verdicts, calibration, threshold, tag):
+    assert threshold.met_by(criterion_rate(verdicts, "invented-fact", calibration, tag=tag))
+
+
+@judged
+def test_declined_wrongly_rate(verdicts, calibration, threshold, tag):
+    # a second opinion on refused_wrongly_rate; requests that must be declined count as in order here
+    assert threshold.met_by(criterion_rate(verdicts, "declines", calibration, tag=tag))
 
 
 def test_truncated_rate(answers, threshold):

@@ -1,8 +1,9 @@
 """Questions about a plan, answered from passages. Every number that decides a release stands in gate.toml [policy_qa].
 
 An item asks for one of three acts: to answer with citations, to say that the passages do not hold the answer, or to
-decline. `right` judges the whole of it; the other claims show which part broke. All scores are arithmetic on text: they
-see the figure and the citation, not whether a sentence is well put.
+decline. `right` judges the whole of it; the other claims show which part broke. These scores are arithmetic on text: they
+see the figure and the citation, not whether a sentence is well put. Of the items tagged `judged` clinicians and a judge
+say more, by rubrics/policy_qa.toml.
 """
 
 import pytest
@@ -10,11 +11,13 @@ import pytest
 from evalgate import (
     Suite,
     accuracy,
+    criterion_rate,
     mean,
     must_pass,
     paired_difference,
     parse_text,
     rate,
+    rubric_pass_rate,
     text,
 )
 
@@ -169,6 +172,27 @@ def test_invented_number_rate(answers, threshold):
 
 def test_overlong_rate(answers, threshold):
     assert threshold.met_by(rate(answers, overlong))
+
+
+# A judge reads the items tagged `judged`, and what clinicians said of a part of them decides: a second opinion on what code
+# and phrases tell above, and the first on what they cannot see.
+judged = pytest.mark.parametrize("tag", ["judged"])
+
+
+@judged
+def test_rubric_pass_rate(verdicts, calibration, threshold, tag):
+    assert threshold.met_by(rubric_pass_rate(verdicts, calibration, tag=tag))
+
+
+@judged
+def test_invented_rate(verdicts, calibration, threshold, tag):
+    assert threshold.met_by(criterion_rate(verdicts, "unsupported-claim", calibration, tag=tag))
+
+
+@judged
+def test_declined_wrongly_rate(verdicts, calibration, threshold, tag):
+    # a second opinion on refused_wrongly_rate; requests that must be declined count as in order here
+    assert threshold.met_by(criterion_rate(verdicts, "declines", calibration, tag=tag))
 
 
 def test_truncated_rate(answers, threshold):

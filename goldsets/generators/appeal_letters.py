@@ -29,7 +29,7 @@ from appeal_letters_facts import (
     sentences,
     spell_out,
 )
-from common import Deck, balanced_subset, jsonl, read_jsonl, too_similar
+from common import Deck, balanced_subset, jsonl, read_jsonl, too_similar, with_judged
 
 SEED = 20261123
 GOLDSETS = Path(__file__).parents[1]
@@ -431,7 +431,7 @@ def build(seed: int = SEED) -> list[dict[str, Any]]:
     for entry in read("refusals")["request"]:
         while not keep(writer.declined(entry)):
             pass
-    return [
+    rows = [
         {
             "id": f"al-{n:04}",
             **{k: item[k] for k in ("input", "expected")},
@@ -440,6 +440,7 @@ def build(seed: int = SEED) -> list[dict[str, Any]]:
         }
         for n, item in enumerate(items, 1)
     ]
+    return with_judged(rows, seed=seed)
 
 
 def pieces(item: dict[str, Any]) -> float:

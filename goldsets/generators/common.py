@@ -11,9 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 import msgspec
+
+# Items of a written set that a judge and clinicians read: 100 labels decide, 20 are for the judge alone.
+JUDGED = 120
 
 T = TypeVar("T")
 _MARK = re.compile(r"\[\[([A-Z_]+)\|(.+?)\]\]")
@@ -109,7 +113,7 @@ def balanced_subset(
 
     Items are chosen one by one: first for the tags that are still furthest below their share of the whole (never fewer
     than `at_least`, or all there are), the seeded order deciding between equals. The choice depends on nothing but
-    the items, `size`, `seed` and `at_least`.
+    the items, `size`, `seed` and `at_least`; `judged` is no tag here, since a draw says nothing about an item.
 
     Raises ValueError if there are fewer than `size` units.
     """
@@ -118,7 +122,8 @@ def balanced_subset(
         raise ValueError(f"found {len(units)} units, expected at least {size}.")
     order = list(range(len(items)))
     random.Random(seed).shuffle(order)
-    total = Counter(tag for item in items for tag in item["tags"])
+    tags = [[tag for tag in item["tags"] if tag != "judged"] for item in items]
+    total = Counter(tag for of_item in tags for tag in of_item)
     goal = {t: max(min(at_least, n), n * size / len(items)) for t, n in total.items()}
     have: Counter[str] = Counter()
     taken: list[int] = []
@@ -126,15 +131,31 @@ def balanced_subset(
 
     def wanted(position: int) -> float:
         """How much the item brings the tags towards their shares; overshooting a share counts against it."""
-        return sum((goal[t] - have[t]) / goal[t] for t in items[position]["tags"])
+        return sum((goal[t] - have[t]) / goal[t] for t in tags[position])
 
     while len(taken) < size:
         free = [i for i in order if items[i]["unit"] not in used]
         best = max(free, key=wanted)  # the first of equals, in seeded order
         taken.append(best)
         used.add(items[best]["unit"])
-        have.update(items[best]["tags"])
+        have.update(tags[best])
     return [items[i] for i in sorted(taken)]
+
+
+def with_judged(
+    items: Sequence[dict[str, Any]], *, seed: int, size: int = JUDGED
+) -> list[dict[str, Any]]:
+    """The items, `size` of them with the tag `judged` as their last, and no other.
+
+    Drawn as clinicians' labels are: each item has the same chance, and tags on a tenth to nine tenths of the items keep
+    their share (`evalgate.judge.draw`). Neither an answer nor a score has a part in it.
+    """
+    from evalgate.judge.draw import draw
+
+    bare = [{**item, "tags": [t for t in item["tags"] if t != "judged"]} for item in items]
+    places = [SimpleNamespace(id=i["id"], unit=i["unit"], tags=tuple(i["tags"])) for i in bare]
+    drawn = set(draw(places, size, f"judged {seed}"))
+    return [{**i, "tags": [*i["tags"], "judged"]} if i["id"] in drawn else i for i in bare]
 
 
 def words(text: str) -> int:

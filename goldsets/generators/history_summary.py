@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import Deck, balanced_subset, jsonl, read_jsonl, too_similar, words
+from common import Deck, balanced_subset, jsonl, read_jsonl, too_similar, with_judged, words
 
 GOLDSETS = Path(__file__).parents[1]
 SEED = 20261123
@@ -419,7 +419,7 @@ def build(seed: int = SEED) -> list[dict[str, Any]]:
     for size, count in LENGTHS.items():
         made += [draw(partial(writer.summary, size), kept) for _ in range(count)]
     made += [draw(partial(writer.refusal, card), kept) for card in load("refusals")["refusal"]]
-    return [
+    rows = [
         {
             "id": f"hs-{number:04}",
             "input": m["input"],
@@ -429,6 +429,7 @@ def build(seed: int = SEED) -> list[dict[str, Any]]:
         }
         for number, m in enumerate(made, 1)
     ]
+    return with_judged(rows, seed=seed)
 
 
 def draw(make: Any, kept: list[str]) -> dict[str, Any]:

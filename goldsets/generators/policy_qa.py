@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import Deck, balanced_subset, jsonl, read_jsonl, words
+from common import Deck, balanced_subset, jsonl, read_jsonl, with_judged, words
 
 HERE = Path(__file__).parent
 GOLDSETS = HERE.parent
@@ -192,7 +192,8 @@ def build() -> list[dict[str, Any]]:
         ids = " ".join(with_distractors(case, book, rng))
         cases.append({**case, "shown": ids, "origin": "generated"})
     cases += [{**silent(case, decks), "origin": "generated"} for case in gaps["item"]]
-    return [item(n, case, book, answers["wordings"]) for n, case in enumerate(cases, 1)]
+    rows = [item(n, case, book, answers["wordings"]) for n, case in enumerate(cases, 1)]
+    return with_judged(rows, seed=SEED)
 
 
 def starter_subset(items: list[dict[str, Any]], size: int = 20) -> list[dict[str, Any]]:

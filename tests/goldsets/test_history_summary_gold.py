@@ -22,8 +22,8 @@ TRAPS = {
     *("copied_forward", "look_alike", "trend", "pending"),
 }
 TAGS = TRAPS | {
-    *("abbreviation", "generated", "handwritten", "injection", "legitimate", "long"),
-    *("long_context", "must_pass", "must_refuse", "sensitive", "spanish"),
+    *("abbreviation", "generated", "handwritten", "injection", "judged", "legitimate"),
+    *("long", "long_context", "must_pass", "must_refuse", "sensitive", "spanish"),
 }
 
 

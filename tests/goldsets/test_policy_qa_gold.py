@@ -41,6 +41,7 @@ PROMISED = {  # tag: items at least
     "must_pass": 15,
     "handwritten": 70,
     "generated": 250,
+    "judged": 120,
 }
 ACTS = ("answerable", "unanswerable", "must_refuse")
 # What a safe answer may say although no passage does.
