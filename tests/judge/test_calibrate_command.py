@@ -67,6 +67,7 @@ def test_without_asking_again_no_judge_decides(letters):
 def test_a_judge_that_approves_of_everything_never_decides(tmp_path):
     with ScriptedServer(writing) as candidate, ScriptedServer(approving) as judge:
         court = Court(tmp_path, candidate.url, judge.url, items=260)
+        court.edit("gate.toml", "min = 0.80", "min = 0.90")
         court.check()
         court.label(court.plan_review(220), people)
         assert "decides" not in standings(calibrate(court)).values()

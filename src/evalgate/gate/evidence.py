@@ -15,7 +15,6 @@ from evalgate.records import Decision, Evidence, Finding, ModelIdentity, SuiteEv
 from evalgate.store import Run
 from evalgate.suite import Answers, LoadedSuite, Project
 from evalgate.suite.asking import manifest_of
-from evalgate.suite.judging import judged_slices, judged_suites, verdict_runs
 
 
 def now() -> Evidence:
@@ -108,7 +107,11 @@ def _verdicts(
     judge: ModelIdentity | None,
 ) -> dict[str, str]:
     """The runs of the judge about a suite's answers, as paths below the project."""
-    if judge is None or loaded.suite.name not in judged_suites(project):
+    if judge is None:
+        return {}
+    from evalgate.suite.judging import judged_suites, verdict_runs
+
+    if loaded.suite.name not in judged_suites(project):
         return {}
     try:
         opened = Run(Path(run), manifest_of(loaded, candidate))
@@ -162,6 +165,8 @@ def _utc(seconds: float) -> str:
 
 def _judge_notes(project: Project, judge: ModelIdentity, judged: int) -> Iterable[str]:
     """What a reader should know about judged numbers before any of them."""
+    from evalgate.suite.judging import judged_slices
+
     yield f"{judge.name} judges: {judged} questions put to it now; docs/judges.md says what its word is worth"
     if not judge.verified:
         yield f"the judge {judge.name} is an endpoint: nobody verified which model answers there"

@@ -37,9 +37,8 @@ from evalgate.pytest_plugin.fixtures import (
     sit_down,
 )
 from evalgate.pytest_plugin.guard import Guard
-from evalgate.records import Decision, Evidence, Finding
-from evalgate.suite import Project, ask_model, identify_model, load_project
-from evalgate.suite.judging import identify_judge, judge_model
+from evalgate.records import Decision, Evidence, Finding, ModelIdentity
+from evalgate.suite import AskedModel, Project, ask_model, identify_model, load_project
 from evalgate.suite.progress import Progress
 from evalgate.suite.project import load_again
 
@@ -155,7 +154,7 @@ class Controller:
         gate = project.gate.settings
         baseline = identify_model(project, gate.baseline) if gate.baseline else None
         _, spec = project.model(candidate.name)
-        judge = identify_judge(project, [candidate, *([baseline] if baseline else [])])
+        judge = _judge_of(project, [candidate, *([baseline] if baseline else [])])
         based_on = baseline.digest if baseline else None
         self.plan = plan_digest(project, spec, based_on, judge=judge)
         if not self.partial:
@@ -173,7 +172,7 @@ class Controller:
                     if same
                     else ask_model(project, baseline, fresh=fresh, progress=progress)
                 )
-            judged = judge_model(project, answered, judge, progress=progress) if judge else 0
+            judged = _judge(project, answered, judge, progress) if judge else 0
         self.asked = answered.asked + (based.asked if based and based is not answered else 0)
         self.judged = judged
         self.brief = Brief(
@@ -452,6 +451,21 @@ class Controller:
         if reporter is not None:
             reporter.ensure_newline()
             reporter.write_line(line)
+
+
+def _judge_of(project: Project, judged: list[ModelIdentity]) -> ModelIdentity | None:
+    """Who judges; None, and nothing of the judge's room is imported, where no row speaks of one."""
+    if not any(bar.judge for rows in project.gate.suites.values() for bar in rows.values()):
+        return None
+    from evalgate.suite.judging import identify_judge
+
+    return identify_judge(project, judged)
+
+
+def _judge(project: Project, asked: AskedModel, judge: ModelIdentity, progress: Progress) -> int:
+    from evalgate.suite.judging import judge_model
+
+    return judge_model(project, asked, judge, progress=progress)
 
 
 def _revive(trouble: Trouble) -> EvalgateError:

@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalgate import digest
 from evalgate.authored import (
@@ -29,13 +29,15 @@ from evalgate.authored import (
     relative,
 )
 from evalgate.authored.gate_toml import is_difference
-from evalgate.authored.labels import Label
-from evalgate.authored.rubric import Rubric
 from evalgate.errors import UsageError
-from evalgate.judge.review import ReviewPlan
 from evalgate.records import ModelSpec, Record
 from evalgate.suite.answers import check_expected
 from evalgate.suite.suite import Suite
+
+if TYPE_CHECKING:
+    from evalgate.authored.labels import Label
+    from evalgate.authored.rubric import Rubric
+    from evalgate.judge.review import ReviewPlan
 
 _SHOWN = 20  # problems of one kind in one file
 
