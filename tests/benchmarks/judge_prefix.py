@@ -16,13 +16,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from evalgate import digest
 from evalgate.authored import Problems, load_settings
 from evalgate.authored.gold import load_gold
 from evalgate.authored.rubric import Rubric
 from evalgate.authored.rubric_file import load_rubric
 from evalgate.errors import EvalgateError
-from evalgate.judge.asking import Bench, Docket, ask
+from evalgate.judge.asking import SAMPLING, Bench, Docket, ask
 from evalgate.judge.case import Case
 from evalgate.models import identify, serving
 from evalgate.models.serve import Server
@@ -72,10 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--judge", metavar="MODEL", required=True)
     parser.add_argument("--task", default="appeal_letters", help="whose rubric and gold set")
     parser.add_argument("--cases", type=int, default=4, metavar="N")
+    parser.add_argument(
+        "--tokens", type=int, default=SAMPLING.max_tokens, metavar="N",
+        help="longest reply; with few of them the seconds are those of reading (and all replies are void)",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     try:
         rubric, cases = _cases(options.task, options.cases)
-        measured = _measured(options.project, options.judge, rubric, cases)
+        measured = _measured(options.project, options.judge, rubric, cases, options.tokens)
     except EvalgateError as e:
         print(e, file=sys.stderr)
         return e.exit
@@ -102,13 +108,27 @@ def _cases(task: str, most: int) -> tuple[Rubric, list[Case]]:
     return rubric, found
 
 
-def _measured(root: Path, judge: str, rubric: Rubric, cases: Sequence[Case]) -> dict[str, Figures]:
+def _measured(
+    root: Path, judge: str, rubric: Rubric, cases: Sequence[Case], tokens: int
+) -> dict[str, Figures]:
     problems = Problems()
     settings = load_settings(root / "evalgate.toml", root, problems)
     problems.raise_if_any()
     assert settings is not None
     spec = settings.model(judge)
     identity = identify(judge, spec, root)
+
+    def docket(case: Case, name: str) -> Docket:
+        return Docket(
+            suite=rubric.task,
+            cases=Alone(case),
+            criteria=rubric.read_by_people,
+            show=rubric.show,
+            answers=digest.of_value(case),
+            sampling=msgspec.structs.replace(SAMPLING, max_tokens=tokens),
+            criterion_first=ORDERS[name],
+        )
+
     rows: dict[str, list[Row]] = {name: [] for name in ORDERS}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
@@ -116,23 +136,13 @@ def _measured(root: Path, judge: str, rubric: Rubric, cases: Sequence[Case]) -> 
             for number, case in enumerate(cases):
                 # neither order is always the one that comes second
                 for name in list(ORDERS)[:: -1 if number % 2 else 1]:
-                    rows[name] += _asked(case, rubric, ORDERS[name], identity, server, out)
+                    rows[name] += _asked(docket(case, name), identity, server, out)
                 print(f"{number + 1} of {len(cases)} cases", file=sys.stderr)
     return {name: _figures(found) for name, found in rows.items()}
 
 
-def _asked(
-    case: Case, rubric: Rubric, first: bool, judge: ModelIdentity, server: Server, out: Path
-) -> list[Row]:
+def _asked(docket: Docket, judge: ModelIdentity, server: Server, out: Path) -> list[Row]:
     """The judge's replies about one case, second tries included."""
-    docket = Docket(
-        suite=rubric.task,
-        cases=Alone(case),
-        criteria=rubric.read_by_people,
-        show=rubric.show,
-        answers=digest.of_value(case),
-        criterion_first=first,
-    )
     ask([docket], judge, server, out)
     runs = Bench(docket, judge, out).runs.values()
     return [row for run in runs for n in range(2) if (row := run.row(n)) is not None]
