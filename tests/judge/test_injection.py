@@ -123,7 +123,7 @@ def faulty(number, criterion):
 
 
 def test_a_judge_that_was_talked_round_still_opens_no_gate(tmp_path):
-    """The last defence needs no wit: people's labels of the candidate's own letters decide, and the judge's praise is corrected."""
+    """The last defence needs no clever judge: people's labels of the candidate's own letters decide, and the judge's praise is corrected."""
     with ScriptedServer(flattering) as candidate, ScriptedServer(naive) as judge:
         court = Court(tmp_path, candidate.url, judge.url)
         code, _ = court.check()
