@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 
 import pytest
 from courtroom import Court, approving, asked_about, fine, judged_number, verdict, writing
@@ -302,6 +303,58 @@ def test_a_judge_that_stops_halfway_is_asked_only_for_the_rest(tmp_path):
         kept = len(seen)
         down.clear()
         judge._reply = approving
+        before = judge.count
+        assert court.check()[0] == 0
+        assert judge.count - before == 300 - kept
+
+
+def test_a_criterion_for_clinicians_alone_waits_for_no_judge(court):
+    court.edit(
+        "rubrics/letters.toml", "critical = true\n", 'critical = true\njudged_by = ["clinician"]\n'
+    )
+    court.label(court.plan_review(), fine)
+    code, told = court.check()
+    assert (code, told["decision"]) == (0, "open"), told["reasons"]
+    assert court.finding(told)["unscored"] == 0
+    assert court.judge_server.count == 150, "the judge was asked about its own criterion only"
+
+
+def test_a_rubric_for_clinicians_alone_needs_no_judge(court):
+    for line in ("critical = true\n", 'evidence = "quote"\n'):
+        court.edit("rubrics/letters.toml", line, line + 'judged_by = ["clinician"]\n')
+    court.edit("evalgate.toml", '[judge]\nmodel = "assessor"\n', "")
+    code, _told = court.check()
+    assert code == 3
+    court.label(court.plan_review(), fine)
+    assert court.check()[0] == 0
+    assert court.judge_server.count == 0
+
+
+def test_a_number_that_no_judge_had_a_part_in_is_no_judged_finding(labelled):
+    labelled.edit("gate.toml", "{ max = 0.10 }", '{ max = 0.10, judge = "calibrated" }')
+    code, told = labelled.check()
+    assert (code, told["decision"]) == (1, "closed")
+    assert "no judge has a part" in " ".join(told["reasons"])
+
+
+def test_a_gate_killed_while_the_judge_speaks_goes_on_where_it_was(tmp_path):
+    def slowly(messages, payload):
+        return Response(text=approving(messages, payload), delay=0.03)
+
+    with ScriptedServer(writing) as candidate, ScriptedServer(slowly) as judge:
+        court = Court(tmp_path, candidate.url, judge.url)
+        court.label(court.plan_review(), fine)
+        process = court.start("pytest", "suites/")
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("reports/verdicts/*/*/answers.jsonl")) or judge.count < 150:
+            assert time.monotonic() < deadline, "the judge was not asked"
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+        kept = sum(
+            path.read_bytes().count(b"\n")
+            for path in tmp_path.glob("reports/verdicts/*/*/answers.jsonl")
+        )
         before = judge.count
         assert court.check()[0] == 0
         assert judge.count - before == 300 - kept

@@ -208,6 +208,50 @@ def test_an_adjudicated_answer_settles_a_dispute(rubric):
     assert rubric_pass_rate(verdicts, settled).value == 1.0
 
 
+def test_an_adjudicator_settles_disputes_of_others_and_labels_nothing(rubric):
+    """Who adjudicates has seen what others said: alone, or about their own answer, their word is no label."""
+    verdicts = court(rubric, n=120)
+    drawn = tuple(f"l-{i}" for i in range(120))
+    final = labels(verdicts, drawn, raters=("c",), adjudicates=True, blind=False)
+    alone = Calibration(verdicts, final, Drawn(items=drawn))
+    assert "labelled 0 of the 120" in rubric_pass_rate(verdicts, alone).insufficient
+    agreed = labels(verdicts, drawn, said=lambda i, c: "met")
+    overruled = Calibration(verdicts, agreed + final, Drawn(items=drawn))
+    assert rubric_pass_rate(verdicts, overruled).value == 0.0, "both found the fault"
+    good = labels(verdicts, drawn, raters=("a",))
+    bad = labels(verdicts, drawn, said=lambda i, c: "met", raters=("b",))
+    own = labels(verdicts, drawn, raters=("a",), adjudicates=True, blind=False)
+    assert (
+        rubric_pass_rate(
+            verdicts, Calibration(verdicts, good + bad + own, Drawn(items=drawn))
+        ).value
+        == 0.0
+    )
+
+
+def test_points_add_up_as_they_are_written(rubric):
+    import msgspec
+
+    from evalgate.authored.rubric import Criterion
+    from evalgate.judge import score
+
+    tenths = tuple(Criterion(id=f"c{i}", ask="It is so.", points=0.1) for i in range(10))
+    exact = msgspec.structs.replace(rubric, criteria=tenths, pass_mark=0.7)
+    said = {f"c{i}": "met" if i < 7 else "not_met" for i in range(10)}
+    assert score(exact, said).passed
+    assert not score(exact, said | {"c6": "not_met"}).passed
+
+
+def test_what_does_not_apply_stands_between_the_best_and_the_rest(rubric):
+    from evalgate.judge.scoring import worse
+
+    must, fault = rubric.criteria[:2]
+    assert worse(must, "met", "not_applicable") == "not_applicable"
+    assert worse(must, "not_met", "not_applicable") == "not_met"
+    assert worse(fault, "not_met", "not_applicable") == "not_applicable"
+    assert worse(fault, "met", "not_applicable") == "met"
+
+
 def test_labels_from_a_slice_say_nothing_about_a_wider_one(rubric):
     verdicts = court(rubric, n=240)
     drawn = tuple(f"l-{i}" for i in range(240) if i % 2)

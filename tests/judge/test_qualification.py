@@ -411,6 +411,7 @@ def test_verdicts_and_labels_meet_by_item_output_and_wording():
         label("a", FAULT, "s", "met"),
         label("a", FAULT, "s", "not_met", repeat=True),
         label("b", FAULT, "r", "met"),
+        label("b", FAULT, "u", "not_met"),
         label("b", FAULT, "t", "not_met", adjudicates=True, blind=False),
         label("b", FAULT, "s", "met", blind=False),
         label("c", FAULT, "r", "met", criterion_digest="sha256:old"),
@@ -426,7 +427,7 @@ def test_verdicts_and_labels_meet_by_item_output_and_wording():
         repeats={("a", FAULT.id): ("met", "void")},
         strata={"a": "high", "b": "low"},
     )
-    assert (fault.judged, fault.labelled, fault.double, fault.raters) == (3, 2, 1, 2)
+    assert (fault.judged, fault.labelled, fault.double, fault.raters) == (3, 2, 2, 3)
     assert (fault.agreement.hits, fault.found.of, fault.recognised.of) == (2, 1, 1)
     assert (fault.unused.stale, fault.unused.other_output, fault.unused.not_blind) == (1, 1, 1)
     assert (fault.flips.hits, fault.flips.of) == (1, 1)

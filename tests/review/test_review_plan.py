@@ -12,6 +12,7 @@ from evalgate.authored import Problems
 from evalgate.authored.label_file import Labels
 from evalgate.gate.review import Place
 from evalgate.judge.case import Case
+from evalgate.judge.reply import occurs
 from evalgate.judge.review import (
     APART,
     Turn,
@@ -20,7 +21,6 @@ from evalgate.judge.review import (
     disputes,
     load_plan,
     make_plan,
-    occurs,
     turns_of,
     verify,
     write_plan,

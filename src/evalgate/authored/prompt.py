@@ -59,10 +59,11 @@ class Prompt(Record, kw_only=True):
 
 
 def _filled(parts: tuple[str, ...], known: dict[str, Any]) -> list[str]:
-    return [_as_text(known[part]) if i % 2 else part for i, part in enumerate(parts)]
+    return [as_text(known[part]) if i % 2 else part for i, part in enumerate(parts)]
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value of an item's input as models see it: texts as they are, everything else as JSON."""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 

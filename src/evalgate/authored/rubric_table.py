@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evalgate import digest
+from evalgate.authored.cells import guarded, unguarded
 from evalgate.authored.problems import Problems, decode_text, nearest, read_bytes, relative
 from evalgate.authored.rubric import SCALE, Criterion
 from evalgate.authored.toml_file import TomlFile
@@ -35,8 +36,6 @@ _EXAMPLE = re.compile(r"example ([1-9]\d?) (answer|text|why)")
 _REQUIRED = ("id", "ask", "points")
 _WORDS = ("axis", "ask", "applies_when", "met", "not_met")
 _NAMES = ("id", "kind", "evidence", "check")
-# What spreadsheets take for the beginning of a formula, also full-width, behind any number of apostrophes.
-_FORMULA = re.compile(r"'*[=+\-@\t\n＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _FLAGS = {"yes": True, "true": True, "no": False, "false": False}
 
@@ -95,7 +94,7 @@ def _rows(criteria: Sequence[Criterion]) -> Iterator[list[str]]:
     for criterion in criteria:
         cells = _cells(criterion)
         yield [
-            cells.get(column, "") if column == "points" else _shielded(cells.get(column, ""))
+            cells.get(column, "") if column == "points" else guarded(cells.get(column, ""))
             for column in header
         ]
 
@@ -120,16 +119,6 @@ def _cells(criterion: Criterion) -> dict[str, str]:
 
 def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
-
-
-def _shielded(text: str) -> str:
-    """`text` as a cell that no spreadsheet calculates."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _unshielded(cell: str) -> str:
-    """What `_shielded` was given."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def read_table(path: Path, root: Path, problems: Problems) -> TomlFile | None:
@@ -290,7 +279,7 @@ class _Reader:
                 message = "found a cell without a column, expected none. Give its column a name or empty it."
                 self._note(message, row, column)
             elif cell.strip():
-                found[names[column]] = _unshielded(cell)
+                found[names[column]] = unguarded(cell)
         return found
 
     def _criterion(self, texts: dict[str, str], row: int, index: int) -> dict[str, Any]:

@@ -21,7 +21,8 @@ import click
 
 from evalgate.authored.label_file import append, replace
 from evalgate.authored.problems import count
-from evalgate.judge.review import answer_lines, example_lines, new_label, occurs
+from evalgate.judge.reply import occurs
+from evalgate.judge.review import answer_lines, example_lines, new_label
 from evalgate.report.words import plain
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import ClassVar, cast
 import msgspec
 
 from evalgate.judge.calibration import Calibration
-from evalgate.judge.scoring import in_order
+from evalgate.judge.scoring import UNSCORED, in_order
 from evalgate.judge.verdicts import Judged, Verdicts, refuse_unknown
 from evalgate.metrics.estimate import Bounds, Estimate, Kind, UnitMean
 from evalgate.metrics.tally import Cell, Plan, measure
@@ -84,7 +84,8 @@ def rubric_pass_rate(
     def score(row: Judged) -> Cell:
         return (1, 1, 1) if row.score is not None and row.score.passed else (0, 1, 1)
 
-    raw = _raw(verdicts, Plan(name="rubric_pass_rate", score=_of(score), tag=tag, binary=True))
+    plan = Plan(name="rubric_pass_rate", score=_of(score), tag=tag, binary=True)
+    raw = _raw(_as_asked(verdicts, calibration), plan)
     if calibration is None:
         return raw
     return _corrected(
@@ -104,7 +105,8 @@ def rubric_score(
     def score(row: Judged) -> Cell:
         return (int(row.score.value * _GRID) if row.score is not None else 0), _GRID, 1
 
-    raw = _raw(verdicts, Plan(name="rubric_score", score=_of(score), tag=tag))
+    plan = Plan(name="rubric_score", score=_of(score), tag=tag)
+    raw = _raw(_as_asked(verdicts, calibration), plan)
     if calibration is None:
         return raw
     return _corrected(
@@ -146,7 +148,8 @@ def criterion_rate(
         binary=True,
         worst=1.0 if found.fault else 0.0,
     )
-    rows = _About(verdicts, criterion)
+    by_people_alone = calibration is not None and "judge" not in found.judged_by
+    rows = _About(verdicts, () if by_people_alone else (criterion,))
     if found.by_code:
         return measure(cast("Iterable[Answer]", rows), plan)
     raw = _raw(rows, plan)
@@ -200,20 +203,27 @@ def agreement(
 
 
 class _About:
-    """Verdicts as one criterion sees them: an item is unscored if that one criterion is."""
+    """Verdicts as some criteria see them: an item is unscored if one of these criteria is."""
 
-    def __init__(self, verdicts: Verdicts, criterion: str) -> None:
+    def __init__(self, verdicts: Verdicts, criteria: Iterable[str]) -> None:
         self._verdicts = verdicts
-        self._criterion = criterion
+        self._criteria = tuple(criteria)
 
     def __iter__(self) -> Iterator[Judged]:
         for row in self._verdicts:
             if row.status in ("ok", "unscored"):
-                verdict = row.verdicts.get(self._criterion)
-                status = "ok" if verdict is not None and verdict.scored else "unscored"
-                yield msgspec.structs.replace(row, status=status)
+                silent = any(row.answer(name) in UNSCORED for name in self._criteria)
+                yield msgspec.structs.replace(row, status="unscored" if silent else "ok")
             else:
                 yield row
+
+
+def _as_asked(verdicts: Verdicts, calibration: Calibration | None) -> Verdicts | _About:
+    """The rows of a number for the whole rubric. One that people correct waits for no judge where none is asked."""
+    if calibration is None:
+        return verdicts
+    criteria = calibration.verdicts.rubric.criteria
+    return _About(verdicts, [c.id for c in criteria if c.judged_by != ("clinician",)])
 
 
 def _of(score: Callable[[Judged], Cell]) -> Callable[[Answer], Cell]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import reduce
 
 from evalgate.authored.labels import Label
-from evalgate.authored.rubric import Rubric
+from evalgate.authored.rubric import Criterion, Rubric
 from evalgate.judge.scoring import worse
 from evalgate.judge.verdicts import Judged
 from evalgate.records import Record
@@ -81,23 +82,35 @@ def _said(labels: list[Label], rubric: Rubric) -> Said:
     disputed = []
     for criterion in rubric.read_by_people:
         about = [label for label in labels if label.criterion == criterion.id]
-        final = [label.answer for label in about if label.adjudicates]
-        given = sorted({label.answer for label in about})
-        if final:
-            answers[criterion.id] = final[-1]
-        elif given:
-            chosen = given[0]
-            for other in given[1:]:
-                chosen = worse(criterion, chosen, other)
-            answers[criterion.id] = chosen
-            if len(given) > 1:
-                disputed.append(criterion.id)
+        given = {label.answer for label in about if not label.adjudicates}
+        final = settling(about)
+        if given:
+            answers[criterion.id] = worst(criterion, final or given)
+        if len(given) > 1 and not final:
+            disputed.append(criterion.id)
     return Said(
         answers=answers,
         raters=_raters_of_all(labels, rubric),
         complete=len(answers) == len(rubric.read_by_people),
         disputed=tuple(disputed),
     )
+
+
+def settling(labels: Iterable[Label]) -> set[str]:
+    """The answers that settle what raters said of one criterion and item: of people who are none of them, where they differ.
+
+    Who adjudicates has seen the others' answers. So where nothing is in dispute their word is no label.
+    """
+    labels = list(labels)
+    raters = {label.rater for label in labels if not label.adjudicates}
+    if len({label.answer for label in labels if not label.adjudicates}) < 2:
+        return set()
+    return {label.answer for label in labels if label.adjudicates and label.rater not in raters}
+
+
+def worst(criterion: Criterion, answers: Iterable[str]) -> str:
+    """Of some answers, at least one, that which speaks most against the output."""
+    return reduce(lambda one, other: worse(criterion, one, other), sorted(answers))
 
 
 def _raters_of_all(labels: list[Label], rubric: Rubric) -> int:

@@ -33,8 +33,8 @@ from evalgate.judge.calibration_table import (
     Rate,
     Standing,
 )
-from evalgate.judge.people import Unused, usable
-from evalgate.judge.scoring import UNSCORED, in_order, worse
+from evalgate.judge.people import Unused, settling, usable, worst
+from evalgate.judge.scoring import UNSCORED, in_order
 from evalgate.judge.verdicts import Judged
 from evalgate.records import Record
 
@@ -111,7 +111,7 @@ def qualify_rubric(
                 unit=row.unit,
                 judge=row.answer(criterion.id),
                 clinicians={x.rater: x.answer for x in told.get(row.id, ()) if not x.adjudicates},
-                adjudicated=next((x.answer for x in told.get(row.id, ()) if x.adjudicates), ""),
+                adjudicated=_settled(criterion, told.get(row.id, ())),
                 length=(lengths or {}).get(row.id, 0),
                 repeats=tuple((repeats or {}).get((row.id, criterion.id), ())),
                 stratum=(strata or {}).get(row.id, ""),
@@ -201,6 +201,11 @@ def qualify(
     return msgspec.structs.replace(report, standing=standing, reason=reason)
 
 
+def _settled(criterion: Criterion, labels: Iterable[Label]) -> str:
+    final = settling(labels)
+    return worst(criterion, final) if final else ""
+
+
 def _check(criterion: Criterion, readings: Sequence[Reading]) -> None:
     seen: set[str] = set()
     possible = {*criterion.answers, "void"}
@@ -220,11 +225,8 @@ def _reference(criterion: Criterion, reading: Reading) -> str:
     """What is taken for true, "cannot_tell" included; "" where no clinician answered."""
     if reading.adjudicated:
         return reading.adjudicated
-    given = sorted(set(reading.clinicians.values()))
-    chosen = given[0] if given else ""
-    for other in given[1:]:
-        chosen = worse(criterion, chosen, other)
-    return chosen
+    given = set(reading.clinicians.values())
+    return worst(criterion, given) if given else ""
 
 
 def _rate(labelled: Sequence[_Labelled], hit: Callable[[_Labelled], bool]) -> Rate:

@@ -47,7 +47,7 @@ def _checked(found: dict[str, str], case: Case, criterion: Criterion) -> str:
     """The quote if it stands in the case, "" if none need stand there. Raises _Void."""
     if found["answer"] not in possible(criterion):
         raise _Void("an answer that is none of those asked for")
-    quote = found["quote"] if _occurs(found["quote"], case) else ""
+    quote = found["quote"] if _shows(found["quote"]) and occurs(found["quote"], case) else ""
     if criterion.evidence == "quote" and found["answer"] == "met" and not quote:
         given = found["quote"].strip()
         raise _Void(
@@ -96,11 +96,14 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _occurs(quote: str, case: Case) -> bool:
+def occurs(quote: str, case: Case) -> bool:
+    """Whether the quote stands in the output or in a source, as they were shown and white space aside."""
     wanted = _folded(quote)
-    if len(wanted.replace(" ", "")) < SHORTEST_QUOTE:
-        return False
-    return any(wanted in _folded(text) for text in _texts(case))
+    return bool(wanted) and any(wanted in _folded(text) for text in _texts(case))
+
+
+def _shows(quote: str) -> bool:
+    return len(_folded(quote).replace(" ", "")) >= SHORTEST_QUOTE
 
 
 def _dictated(found: dict[str, str], case: Case) -> bool:

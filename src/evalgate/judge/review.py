@@ -36,8 +36,8 @@ APART = 5
 class ReviewPlan(Record, kw_only=True):
     """The draw for one suite's labels. `items` stand in the order in which they are shown; two raters read `double`.
 
-    `n`: how many were asked for. `seed` follows from the digests of model and gold set and from `tag` (None: every item). `model`, `gold`:
-    digests of the candidate and of the gold set. `criteria`: what each criterion's digest was.
+    `n`: how many were asked for. `seed` follows from the digests of model and gold set and from `tag` (None: every item).
+    `model`, `gold`: digests of the candidate and of the gold set. `criteria`: what each criterion's digest was.
     """
 
     schema: Literal["evalgate.review/1"] = "evalgate.review/1"
@@ -262,13 +262,6 @@ def new_label(
 def capacity_of(rater: str, labels: Collection[Label]) -> bool | None:
     """Whether the rater's labels are simulated; None where there are none of theirs."""
     return next((label.simulated for label in labels if label.rater == rater), None)
-
-
-def occurs(quote: str, case: Case) -> bool:
-    """Whether the quote stands in the output or in a source, white space aside."""
-    wanted = " ".join(quote.split())
-    texts = (case.output, *(text for _, text in case.sources))
-    return bool(wanted) and any(wanted in " ".join(text.split()) for text in texts)
 
 
 def answer_lines(criterion: Criterion) -> Sequence[tuple[str, str]]:

@@ -21,7 +21,8 @@ from evalgate.authored.problems import Problems, listing, read_bytes
 from evalgate.authored.rubric import Criterion, Rubric
 from evalgate.errors import InfrastructureError
 from evalgate.judge.case import Case
-from evalgate.judge.review import answer_lines, example_lines, occurs
+from evalgate.judge.reply import occurs
+from evalgate.judge.review import answer_lines, example_lines
 from evalgate.judge.review_labelstudio import (
     CHOICES_APART,
     config_of,

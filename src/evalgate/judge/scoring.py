@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from evalgate.authored.rubric import Criterion, Rubric
 from evalgate.records import Record
 
 UNSCORED = ("void", "cannot_tell")
+_UNEARNED = (
+    0.9  # better than every answer that speaks against the output, and it earns less than the best
+)
 
 
 class ItemScore(Record, kw_only=True):
@@ -25,7 +29,7 @@ def score(rubric: Rubric, answers: Mapping[str, str]) -> ItemScore | None:
     (step - 1) / 4 of its points. Where no positive point applies: 1 less the share of the faults' points that were
     found. A critical hit is a must-have that is not met or a fault that is.
     """
-    positive = earned = faults = found = 0.0
+    positive = earned = faults = found = Fraction(0)
     hits = []
     for criterion in rubric.criteria:
         answer = answers.get(criterion.id, "void")
@@ -34,18 +38,25 @@ def score(rubric: Rubric, answers: Mapping[str, str]) -> ItemScore | None:
         if answer == "not_applicable":
             continue
         share = fulfilled(criterion, answer)
+        points = _as_written(criterion.points)
         if criterion.fault:
-            faults -= criterion.points
-            found -= criterion.points * share
+            faults -= points
+            found -= points * Fraction(share)
         else:
-            positive += criterion.points
-            earned += criterion.points * share
+            positive += points
+            earned += points * Fraction(share)
         if criterion.critical and share == (1.0 if criterion.fault else 0.0):
             hits.append(criterion.id)
-    lost = found / faults if faults else 0.0
-    value = (earned - found) / positive if positive else 1.0 - lost
-    value = min(1.0, max(0.0, value))
-    return ItemScore(value=value, passed=value >= rubric.pass_mark and not hits, hits=tuple(hits))
+    lost = found / faults if faults else Fraction(0)
+    value = (earned - found) / positive if positive else 1 - lost
+    value = min(Fraction(1), max(Fraction(0), value))
+    passed = value >= _as_written(rubric.pass_mark) and not hits
+    return ItemScore(value=float(value), passed=passed, hits=tuple(hits))
+
+
+def _as_written(number: float) -> Fraction:
+    """The decimal that stands in the file: points of 0.1 add up to a pass mark of 0.7, floats do not."""
+    return Fraction(str(number))
 
 
 def fulfilled(criterion: Criterion, answer: str) -> float:
@@ -81,6 +92,6 @@ def _standing(criterion: Criterion, answer: str) -> tuple[float, str]:
     if answer in UNSCORED:
         return (-1.0, answer)
     if answer == "not_applicable":
-        return (1.0, answer)
+        return (_UNEARNED, answer)
     share = fulfilled(criterion, answer)
     return (1.0 - share if criterion.fault else share, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from evalgate.authored.prompt import as_text
 from evalgate.authored.rubric import Criterion, Rubric
 from evalgate.errors import UsageError
 from evalgate.judge.case import Case, Verdict
@@ -54,15 +55,9 @@ def case_of(answer: Answer, show: tuple[str, ...]) -> Case:
         id=answer.id,
         unit=answer.unit,
         tags=answer.tags,
-        sources=tuple((name, _text(given[name])) for name in names if name in given),
+        sources=tuple((name, as_text(given[name])) for name in names if name in given),
         output=answer.text,
     )
-
-
-def _text(value: Any) -> str:
-    from evalgate.digest import canonical
-
-    return value if isinstance(value, str) else canonical(value).decode()
 
 
 class Heard(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
 import msgspec
 
@@ -14,8 +13,8 @@ from evalgate.judge.qualification import qualify_rubric
 from evalgate.judge.review import verify
 from evalgate.records import ModelIdentity
 from evalgate.suite.answers import Answers
-from evalgate.suite.asking import AskedModel, Progress, manifest_of
-from evalgate.suite.judging import docket_of, judged_suites
+from evalgate.suite.asking import AskedModel, Progress
+from evalgate.suite.judging import docket_of, dockets_of, put
 from evalgate.suite.project import LoadedSuite, Project
 
 REPEATED = 100
@@ -128,25 +127,7 @@ def ask_again(
     project: Project, asked: AskedModel, judge: ModelIdentity, *, progress: Progress | None = None
 ) -> int:
     """Asks the judge three times more about labelled cases, as far as no run holds it; returns how many questions."""
-    from evalgate.judge import ask
-    from evalgate.models import serving
-    from evalgate.store import Run
-
-    dockets = []
-    for name in judged_suites(project):
-        loaded = project.suites[name]
-        path = asked.runs[name]
-        run = asked.verified.get(path) or Run(Path(path), manifest_of(loaded, asked.identity))
-        docket = docket_of(project, loaded, Answers(loaded.suite, loaded.gold, run))
-        dockets += _repeated(docket, loaded.labels) if docket else []
-    dockets = [d for d in dockets if Bench(d, judge, project.reports).missing()]
-    if not dockets:
-        return 0
-    name, spec = project.model(judge.name)
-
-    def told(suite: str, done: int, total: int) -> None:
-        if progress:
-            progress(name, f"{suite} (again)", done, total)
-
-    with serving(name, spec, project.root, judge, project.reports / "logs") as server:
-        return ask(dockets, judge, server, project.reports, told=told)
+    again = [
+        d for loaded, docket in dockets_of(project, asked) for d in _repeated(docket, loaded.labels)
+    ]
+    return put(project, again, judge, "again", progress=progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from evalgate import digest
@@ -120,30 +120,48 @@ def judge_model(
 ) -> int:
     """Asks the judge about every answer that a row needs and no run holds; returns how many questions that were.
 
+    Raises what `put` raises.
+    """
+    dockets = [docket for _, docket in dockets_of(project, asked)]
+    return put(project, dockets, judge, "verdicts", progress=progress)
+
+
+def dockets_of(project: Project, asked: AskedModel) -> Iterator[tuple[LoadedSuite, Docket]]:
+    """What is judged of a model's answers, suite by suite. Raises IntegrityError (an edited run)."""
+    for name in judged_suites(project):
+        loaded, path = project.suites[name], asked.runs[name]
+        run = asked.verified.get(path) or Run(Path(path), manifest_of(loaded, asked.identity))
+        answers = Answers(loaded.suite, loaded.gold, run, card=loaded.card)
+        docket = docket_of(project, loaded, answers)
+        if docket is not None:
+            yield loaded, docket
+
+
+def put(
+    project: Project,
+    dockets: Iterable[Docket],
+    judge: ModelIdentity,
+    what: str,
+    *,
+    progress: Progress | None = None,
+) -> int:
+    """Asks the judge what no run of `dockets` holds; returns how many questions that were. `what` is for the progress.
+
     The judge's server is started if something is missing, and stopped. Raises what `evalgate.judge.ask` raises.
     """
     from evalgate.models import serving
 
-    dockets = []
-    for name in judged_suites(project):
-        loaded = project.suites[name]
-        manifest = manifest_of(loaded, asked.identity)
-        path = asked.runs[name]
-        run = asked.verified.get(path) or Run(Path(path), manifest)
-        answers = Answers(loaded.suite, loaded.gold, run, card=loaded.card)
-        docket = docket_of(project, loaded, answers)
-        if docket is not None and Bench(docket, judge, project.reports).missing():
-            dockets.append(docket)
-    if not dockets:
+    open_ = [d for d in dockets if Bench(d, judge, project.reports).missing()]
+    if not open_:
         return 0
     name, spec = project.model(judge.name)
 
     def told(suite: str, done: int, total: int) -> None:
         if progress:
-            progress(name, f"{suite} (verdicts)", done, total)
+            progress(name, f"{suite} ({what})", done, total)
 
     with serving(name, spec, project.root, judge, project.reports / "logs") as server:
-        return ask(dockets, judge, server, project.reports, told=told)
+        return ask(open_, judge, server, project.reports, told=told)
 
 
 def verdict_runs(
