@@ -5,12 +5,13 @@ BIN    := $(VENV)/bin
 MODEL  := models/smollm2-135m-instruct.gguf
 GEMMA  := models/gemma3-270m.gguf
 DEMO   := demo
+STORY  := demo-release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo gate test test-all check bench evidence clean
+.PHONY: help setup demo release-demo gate test test-all check bench evidence clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(VENV)/.installed  ## a virtual environment with everything, torch excepted
 $(VENV)/.installed: pyproject.toml
@@ -29,6 +30,10 @@ demo: setup $(MODEL) $(GEMMA)  ## a starter project, a real model and a real jud
 	mkdir -p $(DEMO)/models
 	for f in $(MODEL) $(GEMMA); do cmp -s $$f $(DEMO)/$$f || cp $$f $(DEMO)/$$f || exit 1; done
 	cd $(DEMO) && ../$(BIN)/evalgate gate check; test $$? -le 1
+
+release-demo: setup $(MODEL) $(GEMMA)  ## from a closed gate to production and back, command by command, in some minutes
+	rm -rf $(STORY)
+	$(BIN)/python tests/story/release.py $(STORY)
 
 gate: setup $(MODEL) $(GEMMA)  ## the full suites against the default candidate; exits as the gate does
 	$(BIN)/evalgate gate check
@@ -54,4 +59,4 @@ evidence: setup  ## JUDGE against people on SAMPLE judgements of each kind (EVAL
 	$(BIN)/python -m tests.evidence.qualify --judge $(JUDGE) --sample $(SAMPLE) --repeated 10
 
 clean:  ## everything that can be made again
-	rm -rf $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(DEMO) $(STORY) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +36,32 @@ def of_file(path: Path) -> str:
 
 
 def of_tree(root: Path) -> str:
-    """Digest of a directory: canonical JSON of {relative path: file digest}.
+    """Digest of a directory: canonical JSON of `files_of`. Raises UsageError (EG302)."""
+    return of_value(files_of(root))
 
-    Links and hidden entries are refused (UsageError): what is not hashed could change what is served.
+
+def files_of(root: Path) -> dict[str, str]:
+    """The digest of every file below a directory, by its path below it. Raises UsageError (EG302) as `plain_files`."""
+    return {name: of_file(path) for name, path in plain_files(root)}
+
+
+def plain_files(root: Path) -> Iterator[tuple[str, Path]]:
+    """Every file below a directory with its path below it, by name; no file is opened.
+
+    Links, hidden entries, pipes and devices are refused (UsageError, EG302): what is not hashed could change what is served.
     """
-    files: dict[str, str] = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if path.is_symlink() or any(part.startswith(".") for part in path.relative_to(root).parts):
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        text = name.isprintable()  # bytes that are no text have no digest of their name
+        if path.is_symlink() or hidden or not text or not (path.is_file() or path.is_dir()):
             raise UsageError(
-                f"found the link or hidden entry {name!r}, expected plain files only. Remove it.",
+                f"found {name!r}, a link, a hidden entry or no plain file, expected plain files only. Remove it.",
                 where=str(root),
                 code="EG302",
             )
         if path.is_file():
-            files[name] = of_file(path)
-    return of_value(files)
+            yield name, path
 
 
 def of_path(path: Path) -> str:

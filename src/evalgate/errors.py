@@ -3,6 +3,7 @@
     EvalgateError
     ├── UsageError            2   a command, a file or a threshold that cannot be used
     │   └── FileProblems      2   every problem of every authored file, at once
+    ├── Refused               1   a step towards production that the gate does not allow
     ├── Undecided             3   evidence is missing that only people can supply
     ├── InfrastructureError   4   a server or a disk; a retry is sensible, the run resumes
     └── IntegrityError        5   evidence is not what was recorded
@@ -60,6 +61,12 @@ class FileProblems(UsageError):  # noqa: N818 (a list of problems, not one error
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: (p.path, p.line, p.column, p.code)))
         super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class Refused(EvalgateError):  # noqa: N818 (a verdict, not a mistake)
+    """A step towards production that the gate does not allow: what it needs is not so, and asking again changes nothing."""
+
+    exit = Exit.CLOSED
 
 
 class Undecided(EvalgateError):  # noqa: N818 (a state, not a mistake)

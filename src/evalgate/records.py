@@ -215,6 +215,35 @@ class SuiteEvidence(Record, kw_only=True):
     baseline_key: str = ""
     verdicts: dict[str, str] = {}
     """The run of the judge's verdicts by criterion; {} where nothing is judged."""
+    sums: dict[str, str] = {}
+    """By path of each of these runs, the chained checksum of its last row: whoever edits a row changes it."""
+
+
+class Egress(Record, kw_only=True):
+    """The network around a check, as it was and as the probe found it. See docs/privacy.md.
+
+    `why`: what spoke against a namespace. `allowed`: addresses besides loopback. `probe`: what became of each attempt to
+    get out: "refused: ..", "blocked by the guard", "not claimed" or "REACHED: ..". `control`: loopback was reached.
+    """
+
+    guarantee: Literal["netns", "guard"]
+    why: str = ""
+    allowed: tuple[str, ...] = ()
+    probe: dict[str, str] = {}
+    control: bool = False
+
+
+class Lock(Record, kw_only=True):
+    """How a decision's plan stands to the last locked one (docs/plan.md). `digest` and `at`: of that lock.
+
+    `changed`: what is another now, empty if it is the locked plan. `weakened`: what the locked plan asks less for than one
+    locked before it did, with when and why.
+    """
+
+    digest: str
+    at: str
+    changed: tuple[str, ...] = ()
+    weakened: tuple[str, ...] = ()
 
 
 class Evidence(Record, kw_only=True):
@@ -237,6 +266,9 @@ class Evidence(Record, kw_only=True):
     files: dict[str, str] = {}
     suites: tuple[SuiteEvidence, ...] = ()
     notes: tuple[str, ...] = ()
+    egress: Egress | None = None
+    lock: Lock | None = None
+    """None where no plan was ever locked."""
 
 
 class Decision(Record, kw_only=True):

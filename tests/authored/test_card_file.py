@@ -135,7 +135,7 @@ FAULTS = {
         'synthetic = false\nagreements = "x"',
         (
             "12:1: EG105 agreements: found an unknown key, expected one of title, task, source, licence, labelled_by, reviewed, "
-            "sampling_frame, date, split, version, synthetic, agreement, unit_weight_max, generator, seed, description. "
+            "sampling_frame, date, split, version, synthetic, agreement, unit_weight_max, generator, seed, description, sealed. "
             "Did you mean `agreement`?"
         ),
     ),

@@ -281,8 +281,9 @@ SETTINGS = {
     "a mistyped key": (
         "alpa_ = 0.05",
         (
-            "2:1: EG105 [gate] alpa_: found an unknown key, expected one of alpha, attempts, unscored_max, valid_days, "
-            "sign_off, require_sealed, baseline, first_release. Did you mean `alpha`?"
+            "2:1: EG105 [gate] alpa_: found an unknown key, expected one of alpha, attempts, attempt_spending, "
+            "sealed_reuse, unscored_max, valid_days, sign_off, require_sealed, "
+            "require_locked, baseline, first_release. Did you mean `alpha`?"
         ),
     ),
     "a key like no other": ("colour = 1", "2:1: EG105 [gate] colour: found an unknown key"),

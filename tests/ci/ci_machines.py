@@ -18,10 +18,14 @@ import yaml
 from harness import Project
 from models import stand_in
 
+from evalgate.store.signer import make_key
+
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / "ci/github/release-gate.yml"
 GITLAB = ROOT / "ci/gitlab/release-gate.yml"
 INSTALL = "pip install"
+PEOPLE = {"release_manager": "one", "clinical_lead": "two"}
+"""Who holds which role of sign_off in these tests."""
 
 
 @dataclass
@@ -34,11 +38,41 @@ class Pipeline:
     log: str = ""
     summary: str = ""
 
+    @property
+    def anchors(self) -> Path:
+        """Where the last anchor of the ledger was uploaded to."""
+        return self.artifacts.with_name("anchors")
 
-def equip(project: Project) -> None:
-    """What the page tells a project to copy. The lock file is empty: evalgate is on the path already."""
+
+def equip(project: Project, *, keys_of: Project | None = None) -> None:
+    """What the page tells a project to copy and to make. The lock file is empty: evalgate is on the path already.
+
+    Keys lie beside the checkout, as the secrets of a CI system do; `keys_of`: a checkout whose keys this one has, too.
+    """
     shutil.copytree(ROOT / "ci", project.root / "ci", dirs_exist_ok=True)
     project.write("ci/requirements.txt", "")
+    project.edit("gate.toml", "first_release = true", f"{SIGNED}first_release = true")
+    if keys_of is not None:
+        shutil.copy(keys_of.root / "keys.toml", project.root)
+        return
+    for name, role in (("gate", "gate"), *((role, role) for role in PEOPLE)):
+        out = secret(project, name)
+        make_key(project.root, name, roles=(role,), holder=PEOPLE.get(role, "the gate"), out=out)
+
+
+SIGNED = 'require_sealed = false\nsign_off = ["release_manager", "clinical_lead"]\n'
+
+
+def secret(project: Project, name: str) -> Path:
+    """Where a private key lies."""
+    return project.root.parent / "secrets" / f"{name}.key"
+
+
+def secrets_of(project: Project, environment: str) -> dict[str, str]:
+    """The secrets of a CI system's environment."""
+    role = re.sub(r"\Asign-off[-/]", "", environment)
+    name = {"gate": "gate", "production": "gate", "": ""}.get(environment, role)
+    return {"EVALGATE_KEY": secret(project, name).read_text()} if name else {}
 
 
 def served(project: Project) -> None:
@@ -99,14 +133,19 @@ def github(
         if name in skip:
             state.passed[name] = True
             continue
-        needs = job.get("needs")
-        ready = needs is None or state.passed.get(needs, False)
-        if ready and evaluate(job.get("if", "True"), names):
-            state.ran.append(name)
-            state.passed[name] = _github_job(project, job, names, state, install=install)
-            names[f"needs.{name}.result"] = "success" if state.passed[name] else "failure"
-            for key, value in job.get("outputs", {}).items():
-                names[f"needs.{name}.outputs.{key}"] = filled(value, names)
+        needs = job.get("needs", [])
+        needs = [needs] if isinstance(needs, str) else needs
+        ready = all(state.passed.get(need, False) for need in needs)
+        if not ready or not evaluate(job.get("if", "True"), names):
+            continue
+        state.ran.append(name)
+        (key, values) = next(iter(job.get("strategy", {}).get("matrix", {}).items()), ("", [""]))
+        each = [names | {f"matrix.{key}": value} for value in values]
+        done = [_github_job(project, job, n, state, install=install) for n in each]
+        state.passed[name] = all(done)
+        names[f"needs.{name}.result"] = "success" if state.passed[name] else "failure"
+        for key, value in job.get("outputs", {}).items():
+            names[f"needs.{name}.outputs.{key}"] = filled(value, each[-1])
     return state
 
 
@@ -114,6 +153,9 @@ def _github_job(
     project: Project, job: dict, names: dict[str, str], state: Pipeline, *, install: bool
 ) -> bool:
     files = {k: project.root.parent / k.lower() for k in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH")}  # fmt: skip
+    held = secrets_of(project, filled(job.get("environment", ""), names))
+    temporary = project.root.parent / "runner_temp"
+    temporary.mkdir(exist_ok=True)
     fine = True
     for step in job["steps"]:
         condition = step.get("if", "True")
@@ -126,9 +168,11 @@ def _github_job(
             continue
         for path in files.values():
             path.write_text("")
-        env = {k: filled(v, names) for k, v in job.get("env", {}).items()}
+        known = names | {f"secrets.{k}": v for k, v in held.items()}
+        given = job.get("env", {}) | step.get("env", {})
+        env = {k: filled(v, known) for k, v in given.items()}
         env |= {k: str(p) for k, p in files.items()}
-        env["PATH_FIRST"] = names.get("path", "")
+        env |= {"PATH_FIRST": names.get("path", ""), "RUNNER_TEMP": str(temporary)}
         done = bash(project, step["run"], {k: v for k, v in env.items() if v})
         state.log += done.stdout + done.stderr
         state.summary += files["GITHUB_STEP_SUMMARY"].read_text()
@@ -137,16 +181,20 @@ def _github_job(
             names[f"steps.{step['id']}.outputs.{key}"] = value
         names["path"] = files["GITHUB_PATH"].read_text().strip() or names.get("path", "")
         fine = fine and done.returncode == 0
+    assert not list(temporary.iterdir()), "a key outlived the step that signs"
     return fine
 
 
 def _action(project: Project, action: str, given: dict, state: Pipeline) -> None:
     if action == "actions/upload-artifact":
-        shutil.rmtree(state.artifacts, ignore_errors=True)
-        shutil.copytree(project.root / given["path"], state.artifacts)
-    elif action == "actions/download-artifact":
-        shutil.rmtree(project.root / given["path"])  # another runner, where nothing lies about
-        shutil.copytree(state.artifacts, project.root / given["path"])
+        place = state.artifacts if given["name"] == "gate-results" else state.anchors
+        shutil.rmtree(place, ignore_errors=True)
+        found = project.root / given["path"]
+        if found.is_dir():
+            shutil.copytree(found, place)
+        elif found.exists() or given["if-no-files-found"] == "error":
+            place.mkdir()
+            shutil.copy(found, place)
     else:
         assert action in ("actions/checkout", "actions/setup-python", "actions/cache"), action
 
@@ -158,21 +206,30 @@ def gitlab(
     install: bool = False,
     skip: tuple[str, ...] = (),
 ) -> Pipeline:
-    """Runs the pipeline of a push to the protected default branch; the job that waits for a hand is given one."""
+    """Runs the pipeline of a push to the protected default branch; jobs that wait for a hand are given one."""
     config = yaml.safe_load(GITLAB.read_text())
     state = Pipeline(artifacts=project.root.parent / "artifacts")
     variables = dict(variables or {})
-    for name in (stage for stage in config["stages"] if stage not in skip):
-        job = config[name] | (
-            config[job["extends"]] if (job := config[name]).get("extends") else {}
-        )
+    names = [n for n in config if not n.startswith(".") and n not in ("stages", "variables")]
+    jobs = {n: _whole(config, config[n]) for n in names}
+    for name, job in sorted(jobs.items(), key=lambda j: config["stages"].index(j[1]["stage"])):
+        if job["stage"] in skip:
+            continue
         lines = [*job.get("before_script", []), *job["script"]]
         script = "\n".join(line for line in lines if install or not _of_install(line))
-        done = bash(project, script, variables)
+        where = job.get("environment", "")
+        held = secrets_of(project, where if isinstance(where, str) else where["name"])
+        if held:  # a variable of type file: CI writes it beside the checkout, readable by others
+            given = project.root.parent / "EVALGATE_KEY"
+            given.write_text(held["EVALGATE_KEY"])
+            given.chmod(0o644)
+            held = {"EVALGATE_KEY": str(given)}
+        done = bash(project, script, variables | job.get("variables", {}) | held)
         state.ran.append(name)
         state.log += done.stdout + done.stderr
         state.passed[name] = done.returncode == 0
-        if kept := job.get("artifacts"):
+        kept = job.get("artifacts", {})
+        if "reports" in kept:
             shutil.rmtree(state.artifacts, ignore_errors=True)
             shutil.copytree(project.root / kept["paths"][0], state.artifacts)
             state.summary += (state.artifacts / "summary.md").read_text()
@@ -182,6 +239,11 @@ def gitlab(
         if not state.passed[name]:
             break
     return state
+
+
+def _whole(config: dict, job: dict) -> dict:
+    """A job with what it extends."""
+    return _whole(config, config[job["extends"]]) | job if "extends" in job else job
 
 
 def _of_install(line: str) -> bool:

@@ -10,14 +10,14 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from ci_machines import bash, equip, github, gitlab, served
+from ci_machines import PEOPLE, bash, equip, github, gitlab, secret, served
 from harness import Project, right_but
 from scripted import Response, ScriptedServer
 
 from evalgate.store import kept_runs
 
 NOWHERE = "http://127.0.0.1:9/v1"
-PROMOTE = 'printf "%s %s" "$EVALGATE_MODEL" "$EVALGATE_MODEL_DIGEST" > promoted'
+PROMOTE = 'printf "%s %s %s %s" "$EVALGATE_MODEL" "$EVALGATE_MODEL_DIGEST" "$EVALGATE_CERTIFICATE" "${EVALGATE_KEY_FILE-none}" > promoted'
 VARIABLES = {"EVALGATE_MODEL": "scripted", "PROMOTE_COMMAND": PROMOTE}
 SYSTEMS = {"github": github, "gitlab": gitlab}
 
@@ -48,7 +48,8 @@ def checked(project: Project, system: str, exit_code: int, *, verified: bool = F
     assert kept["EVALGATE_EXIT"] == str(exit_code), result.log
     promoted = (project.root / "promoted").exists()
     assert promoted == (exit_code == 0 and verified)
-    assert ("promote" in result.ran) == (exit_code == 0)
+    assert ("promote" in result.ran) == promoted
+    assert any("sign-off" in name for name in result.ran) == (exit_code == 0)
     return result, kept
 
 
@@ -69,8 +70,13 @@ def test_a_verdict_is_kept_shown_and_never_asked_for_twice(tmp_path, system, wro
     decision = (result.artifacts / "decision.json").read_bytes()
     assert json.loads(decision)["exit"] == exit_code
     evidence = (result.artifacts / "decision.evidence.json").read_bytes()
-    assert kept["EVALGATE_EVIDENCE_SHA256"] == hashlib.sha256(evidence).hexdigest()
     assert json.loads(evidence)["decision"] == "sha256:" + hashlib.sha256(decision).hexdigest()
+    certificate = result.artifacts / "certificate.json"
+    assert certificate.exists() == (exit_code == 0), "an endpoint has no bytes to bind"
+    digest = hashlib.sha256(certificate.read_bytes()).hexdigest() if exit_code == 0 else ""
+    assert kept["EVALGATE_CERTIFICATE_SHA256"] == digest
+    anchored = project.evalgate("ledger", "verify", f"--anchor={result.anchors}/ledger.anchor.json") if system == "github" else None  # fmt: skip
+    assert anchored is None or anchored.returncode == 0, anchored.stdout
     suite = ET.parse(result.artifacts / "decision.xml").getroot()
     assert len(list(suite.iter("testcase"))) >= 5
     assert (verdict == "OPEN") == (not list(suite.iter("failure")) and not list(suite.iter("error")))  # fmt: skip
@@ -78,8 +84,12 @@ def test_a_verdict_is_kept_shown_and_never_asked_for_twice(tmp_path, system, wro
     for path in result.artifacts.iterdir():
         assert "request <" not in path.read_text()
     if exit_code == 0:
-        digest = json.loads(decision)["model"]["digest"]
-        assert (project.root / "promoted").read_text() == f"scripted {digest}"
+        told = json.loads(decision)
+        given = f"scripted {told['model']['digest']} {told['certificate']} none"
+        assert (project.root / "promoted").read_text() == given
+        entries = project.evalgate("ledger", "show").stdout.splitlines()
+        kinds = [line.split()[2] for line in entries]
+        assert kinds == ["decision", "signoff", "signoff", "promotion"]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -95,7 +105,7 @@ def test_after_an_outage_the_gate_starts_again_and_goes_on_and_an_endpoint_is_ne
     assert kept["EVALGATE_TRIED"] == "2"
     assert "infrastructure failed (exit 4)" in result.log
     assert json.loads((result.artifacts / "decision.json").read_text())["decision"] == "open"
-    assert "nobody examined the bytes" in result.log
+    assert "Nobody examined the bytes" in result.log
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -117,7 +127,7 @@ def test_a_model_that_does_not_exist_leaves_a_summary_and_no_decision(tmp_path, 
     project = Project(tmp_path / "p", NOWHERE)
     equip(project)
     result, kept = checked(project, system, 2, EVALGATE_MODEL="scriptd")
-    assert kept == {"EVALGATE_EXIT": "2", "EVALGATE_TRIED": "1", "EVALGATE_EVIDENCE_SHA256": ""}
+    assert kept == {"EVALGATE_EXIT": "2", "EVALGATE_TRIED": "1", "EVALGATE_CERTIFICATE_SHA256": ""}
     assert "No decision (exit 2)" in result.summary
     assert not (result.artifacts / "decision.json").exists()
 
@@ -131,14 +141,14 @@ def test_faulty_files_end_the_pipeline_before_any_model_is_asked(tmp_path, syste
         result = SYSTEMS[system](project, variables=VARIABLES)
         assert server.count == 0
     assert result.ran == ["files"]
-    assert "gate.toml:7" in result.log
+    assert "gate.toml:9" in result.log
 
 
 def test_a_pull_request_only_checks_files(tmp_path):
     project = Project(tmp_path / "p", NOWHERE)
     equip(project)
     result = github(project, event="pull_request", ref="refs/pull/7/merge", variables=VARIABLES)
-    assert (result.ran, result.passed) == (["files"], {"files": True})
+    assert (result.ran, result.passed) == (["files"], {"files": True}), result.log
     other = github(
         project, event="workflow_dispatch", ref="refs/heads/feature", variables=VARIABLES
     )
@@ -146,14 +156,28 @@ def test_a_pull_request_only_checks_files(tmp_path):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_without_a_promotion_command_the_protected_job_refuses(tmp_path, system):
+def test_the_ledger_and_the_alias_outlive_the_checkout_and_a_failed_deployment_is_done_again(tmp_path, system):  # fmt: skip
     project = Project(tmp_path / "p", NOWHERE)
     equip(project)
     served(project)
-    result = SYSTEMS[system](project, variables={"EVALGATE_MODEL": "scripted"})
-    assert result.passed["gate"] is True
+    project.write("reports/README.md", "what lies here")  # as a checkout has it
+    state = tmp_path / "state"
+    variables = {"EVALGATE_MODEL": "scripted", "EVALGATE_STATE": str(state), "PROMOTE_COMMAND": "exit 9"}  # fmt: skip
+    result = SYSTEMS[system](project, variables=variables)
+    assert result.passed["gate"] is True, result.log
     assert result.passed["promote"] is False
-    assert "PROMOTE_COMMAND is not set" in result.log
+    again = Project(tmp_path / "again", NOWHERE)
+    equip(again, keys_of=project)
+    shutil.copytree(project.root / "models", again.root / "models")
+    shutil.copy(project.root / "evalgate.toml", again.root)
+    sha = hashlib.sha256((result.artifacts / "certificate.json").read_bytes()).hexdigest()
+    env = {"EVALGATE_STATE": str(state), "EVALGATE_KEY_FILE": str(secret(project, "gate"))}
+    done = bash(again, f"sh ci/promote.sh scripted 0 {sha}", {**env, "PROMOTE_COMMAND": PROMOTE})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "promoted again: production -> scripted" in done.stdout
+    assert (again.root / "promoted").exists()
+    assert (state / "aliases/production.json").exists()
+    assert state.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.slow
@@ -163,7 +187,8 @@ def test_the_install_steps_run_as_written(tmp_path, system):
     equip(project)
     served(project)
     result = SYSTEMS[system](project, variables=VARIABLES, install=True)
-    assert result.passed == {"files": True, "gate": True, "promote": True}, result.log
+    assert all(result.passed.values()), result.log
+    assert "promote" in result.passed
     assert (project.root / ".gate-venv/bin/python").exists()
 
 
@@ -171,7 +196,9 @@ def test_the_install_steps_run_as_written(tmp_path, system):
 
 
 def gate(project: Project, *arguments: str, **env: str):
-    return bash(project, "sh ci/gate.sh " + " ".join(arguments), {"EVALGATE_PAUSE": "0", **env})
+    """The gate's script, with the key of the first project beside this one."""
+    given = {"EVALGATE_PAUSE": "0", "EVALGATE_KEY_FILE": str(secret(project, "gate")), **env}
+    return bash(project, "sh ci/gate.sh " + " ".join(arguments), given)
 
 
 def test_outages_that_do_not_end_are_given_up_after_the_agreed_number_of_starts(tmp_path):
@@ -186,14 +213,17 @@ def test_outages_that_do_not_end_are_given_up_after_the_agreed_number_of_starts(
 
 def test_runs_and_decisions_outlive_a_checkout_in_the_state_directory(tmp_path):
     with ScriptedServer(reply=wrong_about()) as server:
+        first = None
         for name in ("first", "second"):
             project = Project(tmp_path / name, server.url)
-            equip(project)
+            equip(project, keys_of=first)
+            first = project
             done = gate(project, "scripted", EVALGATE_STATE=str(tmp_path / "state"))
             assert done.returncode == 0, done.stdout + done.stderr
             assert server.count == 120
     assert len(list((tmp_path / "state/decisions").glob("*.html"))) == 2
-    assert (tmp_path / "state/runs").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+    assert len((tmp_path / "state/ledger.jsonl").read_text().splitlines()) == 2
 
 
 def test_results_of_an_earlier_job_never_pass_for_those_of_this_one(tmp_path):
@@ -231,84 +261,150 @@ def test_a_directory_with_anything_else_in_it_is_never_emptied(tmp_path, out):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def decision(**changes) -> dict:
-    return {
-        "schema": "evalgate.decision/1",
-        "decision": "open",
-        "exit": 0,
-        "reasons": [],
-        "model": {"name": "scripted", "digest": "sha256:" + "ab" * 32},
-        "findings": [{"status": "pass"}],
-        **changes,
-    }
-
-
-@pytest.mark.parametrize(
-    ("changes", "exit_code", "swapped", "refused"),
-    [
-        ({}, "0", False, False),
-        ({}, "0", True, True),
-        ({}, "1", False, True),
-        ({}, "", False, True),
-        ({"decision": "undecided"}, "0", False, True),
-        ({"exit": 3}, "0", False, True),
-        ({"findings": []}, "0", False, True),
-        ({"findings": [{"status": "pass"}, {"status": "fail"}]}, "0", False, True),
-        ({"reasons": ["something"]}, "0", False, True),
-        ({"model": {"name": "other", "digest": "sha256:" + "ab" * 32}}, "0", False, True),
-        ({"model": {"name": "scripted", "digest": ""}}, "0", False, True),
-        ({"schema": "evalgate.decision/2"}, "0", False, True),
-    ],
-)
-def test_only_the_open_decision_that_the_gate_wrote_is_handed_over(tmp_path, changes, exit_code, swapped, refused):  # fmt: skip
-    project = Project(tmp_path / "p", NOWHERE)
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory):
+    """A project whose model is open by the gate, with the digest of its certificate; tests work on copies."""
+    project = Project(tmp_path_factory.mktemp("certified") / "p", NOWHERE)
     equip(project)
-    text = json.dumps(decision(**changes))
-    project.write("gate-results/decision.json", text + (" " if swapped else ""))
-    done = promote(project, evidence(text), exit_code=exit_code)
-    assert (project.root / "promoted").exists() != refused
-    assert done.returncode == (1 if refused else 7)
+    served(project)
+    done = gate(project, "scripted")
+    assert done.returncode == 0, done.stdout + done.stderr
+    certificate = (project.root / "gate-results/certificate.json").read_bytes()
+    return project, hashlib.sha256(certificate).hexdigest()
 
 
-def evidence(text: str, **changes) -> dict:
-    candidate = {"name": "scripted", "digest": "sha256:" + "ab" * 32, "verified": True}
-    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-    return {"decision": digest, "evidence": {"candidate": {**candidate, **changes}}}
+def copy_of(project: Project, target: Path) -> Project:
+    shutil.copytree(project.root.parent, target, symlinks=True)
+    copied = Project.__new__(Project)
+    copied.root = target / project.root.name
+    return copied
 
 
-def promote(project: Project, stored: dict, *, exit_code: str = "0", edited: str = ""):
-    text = json.dumps(stored)
-    project.write("gate-results/decision.evidence.json", text + edited)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    script = f"sh ci/promote.sh scripted '{exit_code}' '{digest}' gate-results"
-    return bash(project, script, {"PROMOTE_COMMAND": f"{PROMOTE}; exit 7"})
+def sign(project: Project, role: str, sha: str, *, key: str = "", exit_code: str = "0"):
+    env = {"EVALGATE_KEY": secret(project, key or role).read_text()}
+    return bash(project, f"sh ci/sign-off.sh scripted {role} '{exit_code}' '{sha}'", env)
 
 
-@pytest.mark.parametrize(
-    ("change", "edited"),
-    [
-        ({"verified": False}, ""),
-        ({"verified": "yes"}, ""),
-        ({"digest": "sha256:" + "cd" * 32}, ""),
-        ({}, " "),
-        (None, ""),
-    ],
-    ids=["endpoint", "no boolean", "another model", "edited evidence", "nothing asked"],
-)
-def test_no_model_is_promoted_whose_bytes_the_evidence_does_not_vouch_for(tmp_path, change, edited):
-    project = Project(tmp_path / "p", NOWHERE)
-    equip(project)
-    text = json.dumps(decision())
-    project.write("gate-results/decision.json", text)
-    stored = evidence(text, **(change or {}))
-    if change is None:
-        stored["evidence"]["candidate"] = None
-    done = promote(project, stored, edited=edited)
-    assert done.returncode == 1
+def promote(project: Project, sha: str, *, exit_code: str = "0", **env: str):
+    given = {"EVALGATE_KEY": secret(project, "gate").read_text(), "PROMOTE_COMMAND": f"{PROMOTE}; exit 7", **env}  # fmt: skip
+    return bash(project, f"sh ci/promote.sh scripted '{exit_code}' '{sha}'", given)
+
+
+def refused(project: Project, done, code: int, why: str) -> None:
+    assert done.returncode == code, done.stdout + done.stderr
+    assert why in done.stdout + done.stderr
     assert not (project.root / "promoted").exists()
-    (project.root / "gate-results/decision.evidence.json").unlink()
-    done = bash(project, f"sh ci/promote.sh scripted 0 {hashlib.sha256(text.encode()).hexdigest()}", {"PROMOTE_COMMAND": PROMOTE})  # fmt: skip
-    assert done.returncode == 1
+    assert not (project.root / "reports/aliases").exists()
+
+
+def test_a_model_is_promoted_once_all_have_signed_and_not_before(certified, tmp_path):
+    project, sha = copy_of(certified[0], tmp_path / "c"), certified[1]
+    refused(project, promote(project, sha), 3, "sign-off release_manager")
+    for role in PEOPLE:
+        done = sign(project, role, sha)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = promote(project, sha, PROMOTE_COMMAND="")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (project.root / "promoted").exists()
+    assert promote(project, sha).returncode == 7
+    assert (project.root / "promoted").exists()
+    held = project.evalgate("ledger", "verify", "--anchor=gate-results/ledger.anchor.json")
+    assert held.returncode == 0, held.stdout
+
+
+def test_a_signature_by_the_gate_or_in_a_role_of_somebody_else_is_none(certified, tmp_path):
+    project, sha = copy_of(certified[0], tmp_path / "c"), certified[1]
+    for key in ("gate", "clinical_lead"):
+        done = sign(project, "release_manager", sha, key=key)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert "EG709" in done.stderr
+    refused(project, promote(project, sha), 3, "sign-off release_manager")
+
+
+@pytest.mark.parametrize("exit_code", ["", "1", "3"])
+def test_what_the_gate_did_not_let_through_is_neither_signed_nor_promoted(certified, tmp_path, exit_code):  # fmt: skip
+    project, sha = copy_of(certified[0], tmp_path / "c"), certified[1]
+    assert sign(project, "release_manager", sha, exit_code=exit_code).returncode == 1
+    refused(project, promote(project, sha, exit_code=exit_code), 1, "the gate ended with")
+
+
+def test_only_the_decision_of_this_pipeline_is_signed_and_promoted(certified, tmp_path):
+    project, sha = copy_of(certified[0], tmp_path / "c"), certified[1]
+    refused(project, promote(project, hashlib.sha256(b"").hexdigest()), 1, "is not the one of this")
+    refused(project, promote(project, ""), 1, "has no certificate")
+    assert gate(project, "scripted").returncode == 0  # another pipeline, meanwhile
+    assert sign(project, "release_manager", sha).returncode == 1
+    refused(project, promote(project, sha), 1, "is not the one of this pipeline")
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "why"),
+    [
+        ("printf x >> models/scripted/model.safetensors", 5, "has other bytes"),
+        ("sed -i 's/0.85/0.84/' gate.toml", 5, "gate.toml"),
+        ('sed -i \'s/"exit":0/"exit":1/\' reports/ledger.jsonl', 5, "BROKEN"),
+        ("head -n 1 reports/ledger.jsonl > cut; cp cut reports/ledger.jsonl", 5, "BROKEN"),
+        ("printf ' ' >> \"$(ls -d reports/certificates/*)\"", 5, "EG726"),
+        ("rm keys.toml", 2, "found no keys.toml"),
+    ],
+    ids=["model", "thresholds", "ledger edited", "ledger cut", "certificate", "no public keys"],
+)
+def test_what_changed_between_decision_and_promotion_stops_it(certified, tmp_path, damage, code, why):  # fmt: skip
+    project, sha = copy_of(certified[0], tmp_path / "c"), certified[1]
+    for role in PEOPLE:
+        assert sign(project, role, sha).returncode == 0
+    assert bash(project, damage, {}).returncode == 0
+    refused(project, promote(project, sha), code, why)
+
+
+def test_a_ledger_that_an_anchor_knows_more_of_is_never_built_upon(certified, tmp_path):
+    project, sha = copy_of(certified[0], tmp_path / "c"), certified[1]
+    kept = {n: (project.root / f"reports/{n}").read_bytes() for n in ("ledger.jsonl", "ledger.head.json")}  # fmt: skip
+    assert sign(project, "release_manager", sha).returncode == 0
+    assert project.evalgate("ledger", "anchor", "--out", str(tmp_path / "anchor")).returncode == 0
+    for name, data in kept.items():  # ledger and head cut together
+        (project.root / f"reports/{name}").write_bytes(data)
+    anchor = {"EVALGATE_ANCHOR": str(tmp_path / "anchor")}
+    done = gate(project, "scripted", **anchor)
+    assert done.returncode == 5
+    assert "entries were cut off" in done.stderr
+    assert "EVALGATE_TRIED=0" in (project.root / "gate-results/gate.env").read_text()
+    refused(project, promote(project, sha, **anchor), 5, "entries were cut off")
+
+
+@pytest.mark.parametrize("given", ["text", "file"])
+def test_the_key_lies_outside_of_the_checkout_for_its_owner_alone_and_goes(certified, tmp_path, given):  # fmt: skip
+    project = copy_of(certified[0], tmp_path / "c")
+    tools = Path(sys.executable).parent
+    look = 'stat -c "%a %n" "$EVALGATE_KEY_FILE" "${EVALGATE_KEY_FILE%/*}" >> seen; env | grep -c "^EVALGATE_KEY=" >> seen'  # fmt: skip
+    wrapper = project.write("bin/evalgate", f'#!/bin/sh\n{look}\nexec "{tools}/evalgate" "$@"\n')
+    wrapper.chmod(0o755)
+    key = secret(project, "gate")
+    env = {"PATH_FIRST": str(wrapper.parent), "TMPDIR": str(tmp_path), "EVALGATE_KEY_FILE": ""}
+    done = gate(project, "scripted", EVALGATE_KEY=key.read_text() if given == "text" else str(key), **env)  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = (project.root / "seen").read_text().split("\n")
+    assert seen[0].startswith("600 ")
+    assert seen[1].startswith("700 ")
+    assert seen[2] == "0"
+    path = Path(seen[0].split()[1])
+    assert not path.is_relative_to(project.root)
+    assert not path.parent.exists()
+
+
+def test_without_a_key_nothing_is_asked(certified, tmp_path):
+    project = copy_of(certified[0], tmp_path / "c")
+    done = gate(project, "scripted", EVALGATE_KEY_FILE="")
+    assert done.returncode == 2
+    assert "found no key" in done.stderr
+
+
+def test_reports_with_files_of_its_own_are_never_replaced_by_the_state(certified, tmp_path):
+    project = copy_of(certified[0], tmp_path / "c")
+    done = gate(project, "scripted", EVALGATE_STATE=str(tmp_path / "state"))
+    assert done.returncode == 2
+    assert "found reports/ with files in it" in done.stderr
+    assert (project.root / "reports/ledger.jsonl").exists()
 
 
 def test_a_decision_of_another_job_or_of_a_clock_ahead_is_never_published_as_this_ones(tmp_path):
@@ -322,10 +418,12 @@ def test_a_decision_of_another_job_or_of_a_clock_ahead_is_never_published_as_thi
         return wrong_about(*range(90))(messages, payload)
 
     with ScriptedServer(reply=wrong_about()) as good, ScriptedServer(reply=reply) as bad:
-        for name, url, exit_code in (("good", good.url, 0), ("bad", bad.url, 1), ("bad", bad.url, 1)):  # fmt: skip
-            project = Project(tmp_path / f"{name}{exit_code}", url)
+        first = None
+        for n, (name, url, exit_code) in enumerate((("good", good.url, 0), ("bad", bad.url, 1), ("bad", bad.url, 1))):  # fmt: skip
+            project = Project(tmp_path / f"{n}", url)
             project.models(**{name: url})
-            equip(project)
+            equip(project, keys_of=first)
+            first = project
             done = gate(project, name, **state)
             assert done.returncode == exit_code, done.stdout + done.stderr
             told = json.loads((project.root / "gate-results/decision.json").read_text())
@@ -339,12 +437,13 @@ def test_a_disk_that_fills_up_leaves_a_red_summary_and_nothing_green(tmp_path):
         equip(project)
         assert gate(project, "scripted").returncode == 0
         before = sorted(project.root.glob("reports/decisions/*"))
-        done = bash(project, "ulimit -f 24; sh ci/gate.sh scripted", {"EVALGATE_TRIES": "1"})
+        key = {"EVALGATE_KEY_FILE": str(secret(project, "gate"))}
+        done = bash(project, "ulimit -f 24; sh ci/gate.sh scripted", {"EVALGATE_TRIES": "1", **key})
     assert done.returncode == 4, done.stdout + done.stderr
     results = project.root / "gate-results"
-    assert sorted(p.name for p in results.iterdir()) == ["gate.env", "summary.md"]
+    assert sorted(p.name for p in results.iterdir()) == ["gate.env", "ledger.anchor.json", "summary.md"]  # fmt: skip
     assert (results / "summary.md").read_text().startswith("## ✗ No decision (exit 4)")
-    assert "EVALGATE_EVIDENCE_SHA256=\n" in (results / "gate.env").read_text()
+    assert "EVALGATE_CERTIFICATE_SHA256=\n" in (results / "gate.env").read_text()
     assert sorted(project.root.glob("reports/decisions/*")) == before
 
 

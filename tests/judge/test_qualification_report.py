@@ -134,9 +134,27 @@ def test_what_was_left_out_is_told():
     )
     text = " ".join(sentences(r))
     assert "1 void of 62; they count as disagreement" in text
-    assert "Clinicians could not tell on 1 items" in text
+    assert "Raters could not tell on 1 item, left" in text
     assert "Labels left out: 4 about an earlier wording, 2 not given blind." in text
-    assert "Labels by somebody who is no clinician: on 1 items." in text
+    assert "Labels by somebody who is no clinician: on 1 item." in text
+
+
+def test_nobody_is_called_a_clinician_who_is_none():
+    invented = [msgspec.structs.replace(r, simulated=True) for r in sixty()]
+    said = sentences(qualify(FAULT, invented))
+    assert said[0].startswith("The judge agreed with the raters on 52 of 60")
+    assert "No item has two raters" in " ".join(said)
+
+
+def test_nothing_is_said_to_be_found_where_nothing_is_faulty():
+    text = " ".join(sentences(qualify(FAULT, agreed(FAULT, 9, 0))))
+    assert "It recognised 9 of 9 that are in order" in text
+    assert "None of the labelled outputs is faulty" in text
+    assert "0 of 0" not in text
+
+
+def test_without_labels_no_criterion_is_counted():
+    assert summary(found()) == "No criterion has been held against labels."
 
 
 def test_the_summary_counts_every_standing(everything):

@@ -84,7 +84,7 @@ def test_a_directory_without_what_makes_it_a_model_is_told(tmp_path, name):
 def test_pickled_weights_are_not_taken(tmp_path):
     model = stand_in.model(tmp_path / "m")
     (model / "model.safetensors").rename(model / "pytorch_model.bin")
-    assert refused(check_directory, model, where="m").code == "EG341"
+    assert refused(check_directory, model, where="m").code == "EG356"
 
 
 def test_an_index_that_leads_elsewhere_is_refused(tmp_path):

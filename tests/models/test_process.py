@@ -248,8 +248,9 @@ def test_a_server_knows_nothing_of_its_surroundings_but_what_it_needs(tmp_path, 
 
 def test_the_cleaned_environment_keeps_only_known_names():
     assert set(cleaned_environment({"PATH": "/bin", "LC_ALL": "C", "AWS_SECRET": "x", "http_proxy": "y"})) == {
-        "PATH", "LC_ALL", "DO_NOT_TRACK", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE",
-        "TRANSFORMERS_OFFLINE", "USE_HUB_KERNELS", "VLLM_DO_NOT_TRACK", "VLLM_NO_USAGE_STATS",
+        "PATH", "LC_ALL", "DISABLE_TELEMETRY", "DO_NOT_TRACK", "GRADIO_ANALYTICS_ENABLED", "HF_DATASETS_OFFLINE",
+        "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "MLFLOW_DISABLE_TELEMETRY", "OTEL_SDK_DISABLED", "RAY_USAGE_STATS_ENABLED",
+        "TRANSFORMERS_OFFLINE", "USE_HUB_KERNELS", "VLLM_DO_NOT_TRACK", "VLLM_HOST_IP", "VLLM_NO_USAGE_STATS", "WANDB_MODE",
     }  # fmt: skip
 
 

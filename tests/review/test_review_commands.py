@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 
 import pytest
 from review_project import CRITERIA, Letters, Terminal, output
@@ -115,6 +116,30 @@ def test_going_back_takes_the_place_of_the_answer(letters):
     assert letters.labels[1]["comment"] == "a remark"
 
 
+def test_a_remark_outlives_a_second_answer(letters):
+    planned(letters, "--items", "3")
+    done = letters.review(
+        "label", "--rater", "A", "--simulated", typed=f"m\n{QUOTE}\nr\na remark\nn\nb\na\nx\n"
+    )
+    assert "You said: not met 'a remark'" in done.stdout
+    assert (letters.labels[1]["answer"], letters.labels[1]["comment"]) == (
+        "not_applicable",
+        "a remark",
+    )
+
+
+def test_an_interrupted_rater_is_told_how_to_go_on(letters):
+    planned(letters, "--items", "3")
+    terminal = Terminal(letters, "review", "label", "--rater", "A", "--simulated")
+    terminal.until("? x]")
+    terminal.type("c")
+    terminal.until("? x]")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.until("questions still open; the same command goes on.").endswith("\n8 ")
+    assert terminal.wait() == 130
+    assert len(letters.labels) == 1
+
+
 def test_a_skipped_question_comes_again(letters):
     planned(letters, "--items", "2")
     done = letters.review("label", "--rater", "A", "--simulated", typed="s\nn\n4\n" + answers(1))
@@ -184,6 +209,9 @@ def test_answers_that_never_were_any_are_not_read(tmp_path):
     planned(letters)
     done = letters.review("label", "--rater", "A", "--simulated", typed="x\n")
     assert f"{11 * CRITERIA} questions open" in done.stdout  # ten answers, one of them twice
+    unread = "not read: 20 of the 30 planned outputs, cut off"
+    assert unread in done.stdout
+    assert unread in letters.review("export", "--format", "csv", "--out", "out.csv").stdout
 
 
 def test_a_settled_dispute(letters):
@@ -192,10 +220,12 @@ def test_a_settled_dispute(letters):
     letters.review("label", "--rater", "B", "--simulated", typed=answers(1, plain="1"))
     assert letters.review("agreement").stdout.count("B agreed with A") == 4
     own = letters.review("label", "--rater", "B", "--simulated", "--adjudicate", typed="2\n")
-    assert "0 questions on which raters differ" in own.stdout
+    assert "0 questions on which raters differ, and 1 that you answered yourself" in own.stdout
     done = letters.review("label", "--rater", "C", "--simulated", "--adjudicate", typed="2\n")
     assert "1 question on which raters differ" in done.stdout
     assert "A rater said: 4" in done.stdout
+    assert "[1 2 3 4 5 c  q r t s ? x]" in done.stdout  # there is nothing to go back to
+    assert "Nothing is open. Thank you." in done.stdout
     last = letters.labels[-1]
     assert (last["criterion"], last["answer"], last["adjudicates"], last["blind"]) == (
         "plain",
@@ -271,6 +301,12 @@ def test_a_clinicians_pseudonym_takes_no_labels_that_nobody_vouches_for(letters)
     assert done.returncode == 2
     assert "EG647" in done.stderr
     assert len(letters.labels) == CRITERIA
+
+
+def test_agreement_says_so_where_nothing_was_answered_twice(letters):
+    planned(letters, "--items", "5")
+    letters.review("label", "--rater", "A", "--simulated", typed=answers(1) + "x\n")
+    assert "nothing to compare yet: no two raters" in letters.review("agreement").stdout
 
 
 def test_agreement_says_the_sentence_first_and_speaks_json(letters):

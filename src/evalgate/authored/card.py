@@ -7,13 +7,34 @@ import re
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from evalgate.authored.problems import Problems, describe, relative
 from evalgate.authored.toml_file import Section, read_toml
 from evalgate.records import Record
 
 Split = Literal["dev", "sealed"]
 
+SEALED = ".sealed"
+"""Suffix of a sealed gold set: goldsets/NAME.sealed."""
+
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class Contents(Record, kw_only=True):
+    """The table [sealed]: what may be known of a sealed set without its key. `evalgate gold seal` writes it.
+
+    key: id of the seal key. plain, cipher: digests of the gold set's text and of the sealed file. largest_unit: items of
+    the largest unit. tags: units by tag.
+    """
+
+    key: str
+    plain: str
+    cipher: str
+    items: int
+    units: int
+    largest_unit: int
+    tags: dict[str, int]
 
 
 class Card(Record, kw_only=True):
@@ -22,7 +43,7 @@ class Card(Record, kw_only=True):
     reviewed: plain words on who has and who has not looked at the items. agreement: between labellers, if measured.
     sampling_frame: the population that the numbers speak for. unit_weight_max: largest weight a unit can have (above 0),
     declared where micro metrics are gated. date: ISO 8601. split: "dev" may be looked at, "sealed" only the gate reads.
-    generator and seed: of a synthetic set.
+    generator and seed: of a synthetic set. sealed: of a set that has been sealed.
     """
 
     title: str
@@ -41,10 +62,13 @@ class Card(Record, kw_only=True):
     generator: str | None = None
     seed: int | None = None
     description: str | None = None
+    sealed: Contents | None = None
 
 
 def card_path(gold: Path) -> Path:
-    """Where the card of a gold set lies: goldsets/NAME.jsonl -> goldsets/NAME.toml."""
+    """Where the card of a gold set lies: goldsets/NAME.jsonl -> goldsets/NAME.toml, NAME.sealed -> NAME.sealed.toml."""
+    if gold.suffix == SEALED:
+        return gold.with_name(f"{gold.name}.toml")
     return gold.with_suffix(".toml")
 
 
@@ -83,6 +107,7 @@ def load_card(path: Path, root: Path, problems: Problems) -> Card | None:
         generator=top.text("generator"),
         seed=top.whole("seed", None, low=0),
         description=top.text("description"),
+        sealed=_contents(top),
     )
     if card.unit_weight_max is not None and card.unit_weight_max <= 0:
         top.range("unit_weight_max", "a number above 0")
@@ -93,6 +118,18 @@ def load_card(path: Path, root: Path, problems: Problems) -> Card | None:
             )
             file.add("EG106", message, (1, 1))
     return card if len(problems) == before else None
+
+
+def _contents(top: Section) -> Contents | None:
+    table = top.section("sealed")
+    if table is None:
+        return None
+    try:
+        return msgspec.convert(table.table, Contents)
+    except msgspec.ValidationError as error:
+        message = f"found {error}, expected what `evalgate gold seal` wrote. Restore it, or seal the set again."
+        table.problem("EG762", message)
+        return None
 
 
 def _note_missing(path: Path, root: Path, problems: Problems) -> None:

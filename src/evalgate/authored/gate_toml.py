@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from evalgate.authored.problems import Problems, describe
 from evalgate.authored.toml_file import Section, TomlFile, read_toml
@@ -13,6 +13,8 @@ from evalgate.records import Bar, Record
 VERSUS_BASELINE = "_vs_baseline"
 CENSUS = "must_pass"
 JUDGE_MODES = ("calibrated", "screen")
+
+Spending = Literal["flat", "basel"]
 
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[(.+)\])?")
 _ROW_KEYS = ("min", "max", "all", "judge")
@@ -23,17 +25,23 @@ class GateSettings(Record, kw_only=True):
     """The table [gate].
 
     alpha: one-sided probability of a false promotion, in (0, 0.5). attempts: allowed per sealed gold set, at least 1.
+    attempt_spending: "flat" gives each attempt alpha / attempts, "basel" attempt k 6 alpha / (pi k)^2, without end.
+    sealed_reuse: a sealed set that has opened the gate may be asked on, at a smaller alpha.
     unscored_max: share of items without a score above which nothing is decided, in [0, 1). valid_days: of a certificate.
-    sign_off: roles that must sign. require_sealed: whether promotion needs a sealed gold set. baseline: a model of
-    evalgate.toml, until an alias has been promoted. first_release: there is no baseline at all.
+    sign_off: roles that must sign. require_sealed: whether promotion needs a sealed gold set. require_locked: whether it needs a
+    locked plan even where none ever was. baseline: a model of evalgate.toml, until an alias has been promoted.
+    first_release: there is no baseline at all.
     """
 
     alpha: float = 0.05
     attempts: int = 10
+    attempt_spending: Spending = "flat"
+    sealed_reuse: bool = False
     unscored_max: float = 0.02
     valid_days: int = 90
     sign_off: tuple[str, ...] = ()
     require_sealed: bool = True
+    require_locked: bool = False
     baseline: str | None = None
     first_release: bool = False
 
@@ -107,10 +115,13 @@ def _settings(file: TomlFile, *, promoted: bool) -> GateSettings:
     settings = GateSettings(
         alpha=table.number("alpha", defaults.alpha),
         attempts=table.whole("attempts", defaults.attempts, low=1),
+        attempt_spending=_spending(table),
+        sealed_reuse=table.flag("sealed_reuse", defaults.sealed_reuse),
         unscored_max=table.number("unscored_max", defaults.unscored_max),
         valid_days=table.whole("valid_days", defaults.valid_days, low=1),
         sign_off=table.texts("sign_off"),
         require_sealed=table.flag("require_sealed", defaults.require_sealed),
+        require_locked=table.flag("require_locked", defaults.require_locked),
         baseline=table.text("baseline"),
         first_release=table.flag("first_release", defaults.first_release),
     )
@@ -127,6 +138,17 @@ def _settings(file: TomlFile, *, promoted: bool) -> GateSettings:
         message = "found true although a model has been promoted, expected false. Remove it: the promoted model is the baseline."
         table.problem("EG116", message, "first_release")
     return settings
+
+
+def _spending(table: Section) -> Spending:
+    value = table.text("attempt_spending")
+    if value == "basel":
+        return "basel"
+    if value not in (None, "flat"):
+        known = " or ".join(f'"{name}"' for name in get_args(Spending))
+        message = f"found {describe(value)}, expected {known}. Write one of them."
+        table.problem("EG108", message, "attempt_spending", value=True)
+    return "flat"
 
 
 def _suite(

@@ -13,6 +13,7 @@ import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
@@ -118,11 +119,21 @@ class GoldSet:
     path: of the file. name: its stem, the suite's name. digest: of the exact bytes. tags: all tags, sorted. n = len(gold).
     classes: units of each class when every `expected` is a text and there are at most 1000 distinct ones, else None.
     labels: units with each entity label, when `expected` are lists of entities (else empty). clustered_names: the classes
-    and labels that some unit has in more than one item.
+    and labels that some unit has in more than one item. A sealed set's text is in memory, and `path` is the sealed file.
     """
 
-    def __init__(self, *, path: Path, digest: str, size: int, mark: _Mark, index: _Index) -> None:
+    def __init__(
+        self,
+        *,
+        path: Path,
+        digest: str,
+        size: int,
+        mark: _Mark,
+        index: _Index,
+        text: bytes | None = None,
+    ) -> None:
         self.path = path
+        self._text = text
         self.name = path.name.removesuffix(".jsonl")
         self.digest = digest
         self.size = size
@@ -231,6 +242,8 @@ class GoldSet:
 
     def _open(self) -> BinaryIO:
         """The file, opened for reading and proven to be the one that was loaded."""
+        if self._text is not None:
+            return BytesIO(self._text)
         try:
             file = self.path.open("rb", buffering=CHUNK)
         except OSError as error:
@@ -283,6 +296,8 @@ class _Mark(msgspec.Struct, frozen=True):
 
 
 def _mark(file: BinaryIO) -> _Mark:
+    if isinstance(file, BytesIO):
+        return _Mark(0, len(file.getbuffer()), 0, 0)
     stat = os.fstat(file.fileno())
     return _Mark(stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
@@ -340,10 +355,17 @@ def load_gold(path: Path, root: Path, problems: Problems) -> GoldSet | None:
 
     One pass: digest, schema of every line, ids, units, tags. Windows line ends and blank lines at the end are tolerated.
     """
+    return load_gold_text(path, root, problems, None)
+
+
+def load_gold_text(
+    path: Path, root: Path, problems: Problems, text: bytes | None
+) -> GoldSet | None:
+    """The same from `text` in memory, whatever lies at `path`: of a sealed set, which has no text on disk."""
     found = LineProblems(relative(path, root), problems)
     try:
-        with path.open("rb", buffering=CHUNK) as file:
-            return _load(path, file, found)
+        with BytesIO(text) if text is not None else path.open("rb", buffering=CHUNK) as file:
+            return _load(path, file, found, text)
     except (OSError, ValueError) as error:
         problems.add(found.path, "EG101", unreadable(error))
         return None
@@ -351,7 +373,7 @@ def load_gold(path: Path, root: Path, problems: Problems) -> GoldSet | None:
         found.close()
 
 
-def _load(path: Path, file: BinaryIO, found: LineProblems) -> GoldSet | None:
+def _load(path: Path, file: BinaryIO, found: LineProblems, text: bytes | None) -> GoldSet | None:
     mark = _mark(file)
     sha = hashlib.sha256()
     index = _Index()
@@ -380,7 +402,7 @@ def _load(path: Path, file: BinaryIO, found: LineProblems) -> GoldSet | None:
         return None
     digest = "sha256:" + sha.hexdigest()
     index.ids = array("q")
-    return GoldSet(path=path, digest=digest, size=mark.size, mark=mark, index=index)
+    return GoldSet(path=path, digest=digest, size=mark.size, mark=mark, index=index, text=text)
 
 
 def _explain(line: bytes | None, error: Exception, line_number: int, found: LineProblems) -> None:

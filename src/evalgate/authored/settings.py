@@ -34,13 +34,17 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Settings(Record, kw_only=True):
-    """A valid evalgate.toml: models by name, the default candidate and the judge (each names a model), digest."""
+    """A valid evalgate.toml: models by name, the default candidate and the judge (each names a model), digest.
+
+    `runs_days`: how long texts of runs may be kept, None for as long as somebody wants.
+    """
 
     path: str
     digest: str
     models: dict[str, ModelSpec]
     default_candidate: str | None = None
     judge_model: str | None = None
+    runs_days: int | None = None
 
     def model(self, name: str) -> ModelSpec:
         """The model called `name`. Raises UsageError (EG145) with the nearest name."""
@@ -69,10 +73,11 @@ def load_settings(path: Path, root: Path, problems: Problems) -> Settings | None
     if file is None:
         return None
     top = file.top()
-    top.only(("models", "servers", "judge", "default"))
+    top.only(("models", "servers", "judge", "default", "retention"))
     models = _models(top, _pythons(top))
     judge = _reference(top, "judge", "model", models)
     candidate = _reference(top, "default", "candidate", models)
+    runs_days = _retention(top)
     if judge is not None and judge in models:
         _check_judge(file, judge)
     if len(problems) > before:
@@ -83,6 +88,7 @@ def load_settings(path: Path, root: Path, problems: Problems) -> Settings | None
         models={name: spec for name, spec in models.items() if spec is not None},
         default_candidate=candidate,
         judge_model=judge,
+        runs_days=runs_days,
     )
 
 
@@ -247,6 +253,16 @@ def _reference(
     if name is not None and name not in models:
         table.problem("EG145", _no_model(name, models), key, value=True)
     return name
+
+
+def _retention(top: Section) -> int | None:
+    """The days of `[retention] runs_days`."""
+    table = top.section("retention", like="Write [retention] with runs_days.")
+    if table is None:
+        return None
+    table.only(("runs_days",))
+    table.has("runs_days", required=True)
+    return table.whole("runs_days", None, low=1, high=36_500)
 
 
 def _no_model(name: str, models: dict[str, ModelSpec | None] | dict[str, ModelSpec]) -> str:

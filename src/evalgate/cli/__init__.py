@@ -22,6 +22,8 @@ _COMMANDS = {
         "evalgate.cli.judge:judge",
         "judges: what their verdicts are worth beside clinicians'",
     ),
+    "keys": ("evalgate.cli.keys:keys", "keys: make, show, rotate and revoke them"),
+    "ledger": ("evalgate.cli.ledger:ledger", "the ledger: show, verify, anchor"),
     "models": (
         "evalgate.cli.models:models",
         "models: import packaged weights, list what is defined",
@@ -40,6 +42,8 @@ _COMMANDS = {
         "rubrics: check, show, compare, to and from spreadsheets",
     ),
     "run": ("evalgate.cli.run:run", "runs on disk: list, show and compare them"),
+    "serve": ("evalgate.cli.verify:serve", "verify what an alias stands for, then serve it"),
+    "verify": ("evalgate.cli.verify:verify", "is this certificate true, and of these bytes?"),
 }
 
 

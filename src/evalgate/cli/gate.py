@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 @click.group(
     cls=LazyGroup,
-    members={"check": ("evalgate.cli.gate:check", "run the suites against a model and decide")},
+    members={
+        "approve": ("evalgate.cli.promote:approve", "sign off a certificate in a role"),
+        "check": ("evalgate.cli.gate:check", "run the suites against a model and decide"),
+        "promote": (
+            "evalgate.cli.promote:promote",
+            "move an alias to a model that may be released",
+        ),
+        "waive": ("evalgate.cli.promote:waive", "ask that a finding be waived, or grant it"),
+    },
 )
 def gate() -> None:
     """The gate. It refuses unless every threshold is met with statistical confidence."""
@@ -36,29 +44,54 @@ def gate() -> None:
 )
 @click.option("--fresh", is_flag=True, help="ask everything again; earlier answers are set aside")
 @click.option(
+    "--sealed", is_flag=True, help="ask about the sealed sets: one attempt, and one bit of answer"
+)
+@click.option(
     "-v", "--verbose", is_flag=True, help="say more: worst items, tracebacks of internal errors"
 )
 def check(
-    model: str | None, *, as_json: bool, copy: Path | None, fresh: bool, verbose: bool
+    model: str | None,
+    *,
+    as_json: bool,
+    copy: Path | None,
+    fresh: bool,
+    sealed: bool,
+    verbose: bool,
 ) -> None:
     """Ask MODEL what no run knows yet, score every suite, decide.
 
     MODEL is a name in evalgate.toml (default: [default] candidate) or the path of a .gguf file. Exit codes: 0 open,
     1 closed, 2 usage, 3 undecided, 4 infrastructure (retry is sensible, the run resumes), 5 integrity.
     """
+    if sealed:
+        from evalgate.cli.sealed import check_sealed
+
+        check_sealed(
+            model, as_json=as_json, unfit=[*(["--copy"] * bool(copy)), *(["--fresh"] * fresh)]
+        )
     from evalgate.errors import InfrastructureError
+    from evalgate.gate.certify import Sealing
     from evalgate.gate.check import check as run_check
     from evalgate.gate.evidence import now
-    from evalgate.gate.record import record, withdraw
+    from evalgate.gate.record import new_stem, record, withdraw
     from evalgate.suite.project import load_header
 
     root = project_root()
     project = load_header(root)
     name, _ = project.model(model)
+    sealing = Sealing(project)
     log = root / "reports" / "logs" / "check.log"
     decision, evidence = run_check(project, name, fresh=fresh, log=log)
     evidence = evidence or now()
-    page = record(decision, root, evidence, copy=copy)
+    stem = new_stem(name)
+    decision = sealing.certified(decision, evidence, stem)
+    page = record(decision, root, evidence, copy=copy, stem=stem)
+    try:
+        sealing.enter(decision)
+    except BaseException:  # a decision that the ledger does not know is none
+        withdraw(page, copy=copy)
+        sealing.withdraw(decision)
+        raise
     try:
         _tell(decision, evidence, page, as_json=as_json, verbose=verbose)
     except (

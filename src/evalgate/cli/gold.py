@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
             "evalgate.cli.gold:import_",
             "make a gold set from BRAT, CoNLL, CSV, JSON lines or datasets on disk",
         ),
+        "open": (
+            "evalgate.cli.sealed:open_",
+            "with the seal key: a sealed set, or the evidence of a sealed check",
+        ),
+        "seal": ("evalgate.cli.sealed:seal", "encrypt a gold set, so that only the gate reads it"),
     },
 )
 def gold() -> None:
@@ -54,6 +60,20 @@ def check(*, verbose: bool) -> None:
             )
     for gold in others:
         click.echo(f"{gold.name}: {_size(gold)}, no suite asks it")
+    for line in _sealed(project):
+        click.echo(line)
+
+
+def _sealed(project: Project) -> list[str]:
+    """What there is to say of sealed sets: with the seal key after opening them, else by their cards."""
+    if not list((project.root / "goldsets").rglob("*.sealed")):
+        return []
+    from evalgate.crypto.seal import VARIABLE, SealKey
+    from evalgate.store.attempts import spending
+    from evalgate.suite.sealing import check_sealed_sets
+
+    key = SealKey.at_hand() if os.environ.get(VARIABLE) else None
+    return check_sealed_sets(project, key, alpha=spending(project.gate.settings, 1))
 
 
 def _load_all(root: Path) -> tuple[Project, list[GoldSet]]:

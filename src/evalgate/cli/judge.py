@@ -14,7 +14,10 @@ from evalgate.cli.common import project_root, verbose_option
     cls=LazyGroup,
     members={
         "calibrate": ("evalgate.cli.judge:calibrate", "hold the judge against clinicians' labels"),
-        "show": ("evalgate.cli.judge:show", "the last calibration, and whether it still holds"),
+        "show": (
+            "evalgate.cli.judge:show",
+            "the last calibration, and whether judge or rubric changed",
+        ),
     },
 )
 def judge() -> None:
@@ -60,7 +63,7 @@ def calibrate(
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 @verbose_option
 def show(suite: str | None, *, as_json: bool, verbose: bool) -> None:
-    """The last calibration of each suite, and what has changed since."""
+    """The last calibration of each suite, and what of judge and rubric has changed since; labels are not looked at."""
     del verbose
     from evalgate.gate.calibrate import kept
     from evalgate.report.calibration import print_qualification

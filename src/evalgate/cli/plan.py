@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
 from evalgate.cli.common import project_root, refuse_one_sided, verbose_option
+
+if TYPE_CHECKING:
+    from evalgate.gate.planning import PlanRow
+    from evalgate.suite import Project
 
 
 @click.command()
@@ -19,20 +25,63 @@ from evalgate.cli.common import project_root, refuse_one_sided, verbose_option
     help="the true value to plan for, instead of a quarter of the error that the threshold allows",
 )
 @click.option("--force", is_flag=True, help="exit 0 even if the plan is hopeless")
+@click.option(
+    "--lock",
+    is_flag=True,
+    help="sign the plan into the ledger, before any model is seen; a hopeless one is refused",
+)
+@click.option(
+    "--reason",
+    default="",
+    metavar="TEXT",
+    help="why it asks for less than the plan locked before; stays in the ledger and in every report",
+)
 @verbose_option
-def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
+def plan(
+    *, true_values: tuple[str, ...], force: bool, lock: bool, reason: str, verbose: bool
+) -> None:
     """Per threshold: units there and needed, the best bound that an errorless model gets, power; then joint power.
 
-    Asks nothing. Exit 1 if some threshold is out of reach or all together would pass less than half of the time.
+    Asks nothing, and says whether this is the locked plan. Exit 1 if some threshold is out of reach, all together would pass
+    less than half of the time, or --lock would weaken the locked plan without a reason.
     """
     del verbose
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from evalgate.errors import UsageError
-    from evalgate.gate.planning import DISCORDANCE, HOPELESS, TARGET_POWER, joint_power, plan_rows
+    from evalgate.gate.label_bill import sealed_lines
+    from evalgate.gate.planning import DISCORDANCE, HOPELESS, joint_power, plan_rows
     from evalgate.suite import load_project
+
+    if reason and not lock:
+        raise UsageError("found --reason without --lock, expected both or none. Add --lock.")
+    assumed = _assumed(true_values)
+    project = load_project(project_root())
+    refuse_one_sided(project)
+    rows = plan_rows(project, assumed)
+    _show_rows(rows)
+    for row in rows:
+        if row.note and row.note != "simulated":
+            click.echo(f"{row.suite} {row.test}: {row.note}")
+    joint = joint_power(rows)
+    click.echo(
+        f"joint power {joint:.2f} (all {len(rows)} pass, if independent); alpha {project.gate.settings.alpha:g} one-sided; "
+        f"margins assume {DISCORDANCE:.0%} of items differ"
+    )
+    for line in sealed_lines(project, rows):
+        click.echo(line)
+    _show_lock(project)
+    hopeless = [row for row in rows if row.power == 0.0]
+    if (hopeless or joint < HOPELESS) and not force:
+        click.echo(
+            "hopeless: a model that is good enough would mostly be refused. Add units, or lower thresholds now, before results are seen."
+        )
+        raise click.exceptions.Exit(1)
+    if lock:
+        _lock(project, reason)
+
+
+def _assumed(true_values: Iterable[str]) -> dict[str, float]:
+    """The true values to plan for, by SUITE.TEST. Raises UsageError."""
+    from evalgate.errors import UsageError
 
     assumed = {}
     for text in true_values:
@@ -45,9 +94,16 @@ def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
             ) from None
         if not math.isfinite(assumed[name]) or not -1 < assumed[name] <= 1:
             raise UsageError(f"found --true {text!r}, expected a value in (-1, 1].")
-    project = load_project(project_root())
-    refuse_one_sided(project)
-    rows = plan_rows(project, assumed)
+    return assumed
+
+
+def _show_rows(rows: Iterable[PlanRow]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from evalgate.gate.planning import TARGET_POWER
+
     table = Table(title=None, box=None, pad_edge=False)
     for column in (
         "suite",
@@ -79,17 +135,33 @@ def plan(*, true_values: tuple[str, ...], force: bool, verbose: bool) -> None:
         )
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table)
-    for row in rows:
-        if row.note and row.note != "simulated":
-            click.echo(f"{row.suite} {row.test}: {row.note}")
-    joint = joint_power(rows)
-    click.echo(
-        f"joint power {joint:.2f} (all {len(rows)} pass, if independent); alpha {project.gate.settings.alpha:g} one-sided; "
-        f"margins assume {DISCORDANCE:.0%} of items differ"
-    )
-    hopeless = [row for row in rows if row.power == 0.0]
-    if (hopeless or joint < HOPELESS) and not force:
+
+
+def _show_lock(project: Project) -> None:
+    """Whether the files are the locked plan, and every difference on a line of its own."""
+    from evalgate.gate.locked import differences
+    from evalgate.gate.plan import judge_of, lockable, locks, weakened
+
+    found = locks(project.root)
+    if not found:
         click.echo(
-            "hopeless: a model that is good enough would mostly be refused. Add units, or lower thresholds now, before results are seen."
+            "not locked: no plan was ever locked; evalgate plan --lock, before a model is asked"
         )
-        raise click.exceptions.Exit(1)
+        return
+    last = found[-1]
+    changes = differences(last.plan, lockable(project, judge_of(project)))
+    which = "not the locked plan" if changes else "the locked plan"
+    click.echo(f"{which} (ledger entry {last.seq} of {last.at[:10]}){':' if changes else ''}")
+    for change in changes:
+        mark = "  asks for less" if change.weaker else ""
+        click.secho(f"  {change}{mark}", fg="red" if change.weaker else None)
+    for line in weakened(found):
+        click.secho(f"the locked plan was weakened: {line}", fg="red")
+
+
+def _lock(project: Project, reason: str) -> None:
+    from evalgate.gate.plan import after, judge_of, lock_plan
+
+    done = lock_plan(project, judge_of(project), reason)
+    seen = f", {after(done.after)}" if done.after else ""
+    click.echo(f"locked: {done.digest} (ledger entry {done.seq} of {done.at[:10]}{seen})")

@@ -1,4 +1,4 @@
-"""`evalgate report`: a decision that was kept, rendered again."""
+"""`evalgate report`: a decision that was kept, rendered again, with what people have signed since."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from evalgate.cli.common import project_root, verbose_option
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["html", "junit", "md", "json"]),
+    type=click.Choice(["html", "junit", "md", "json", "card"]),
     default="md",
     show_default=True,
-    help="one page, JUnit XML, Markdown for job summaries, or the decision object",
+    help="one page, JUnit XML, Markdown for job summaries, the decision object, or a model card (README.md) in Hugging Face form",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="a file for it")
 @verbose_option
@@ -29,11 +29,20 @@ def report(decision: str | None, *, format_: str, out: Path | None, verbose: boo
     """
     del verbose
     from evalgate.errors import UsageError
+    from evalgate.gate.certify import check_kept
     from evalgate.gate.record import FORMATS, find, read, render, write
+    from evalgate.release.register import register
 
     root = project_root()
     kept = read(find(root, decision))
-    text = render(kept, root, next(f for f in FORMATS if f == format_))
+    check_kept(kept.decision, kept.evidence, root)
+    signatures = register(root, kept.decision)
+    if format_ == "card":
+        from evalgate.gate.card import model_card
+
+        text = model_card(kept, root, signatures)
+    else:
+        text = render(kept, root, next(f for f in FORMATS if f == format_), signatures)
     if out is None:
         click.echo(text, nl=False)
         return

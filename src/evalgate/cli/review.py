@@ -162,13 +162,13 @@ def _tell_plan(reviewed: Reviewed, drawn: ReviewPlan, there: int, *, new: bool) 
         f"{name}: {n} of {there} {of} drawn{state}, {double} of them for two raters: rubrics/{name}.review.json"
     )
     click.echo(
-        f"  {criteria} criteria: {n * criteria} judgements for a clinician, {double * criteria} for a second one; "
-        "to each about 10 % more, outputs that come twice"
+        f"  {criteria} criteria: at most {n * criteria} judgements for a clinician, {double * criteria} for a second one; "
+        "to each about 10 % more, outputs that come twice; answers that were cut off or refused are not read"
     )
     needed = min(ENOUGH, there)
     if n < needed or double < math.ceil(DOUBLE * n):
         click.echo(
-            f"  too few to open the gate: it needs {needed} items, {DOUBLE:.0%} of them by two raters"
+            f"  too few to open the gate: it needs {needed} items, {100 * DOUBLE:.0f} % of them by two raters"
         )
     click.echo(f"  next: evalgate review label --suite {name} --rater PSEUDONYM")
 
@@ -205,6 +205,7 @@ def label(
         stands = not console.yes("Are you a clinician qualified for this review?")
     plan = reviewed.plan
     assert plan is not None
+    _note_access(project, model, reviewed, "review label")
     loop = Loop(
         console,
         reviewed.rubric,
@@ -214,6 +215,8 @@ def label(
         rater=rater,
         simulated=stands,
     )
+    if unread := _unread(plan, cases):
+        console.say(unread)
     if adjudicate:
         loop.settle(disputes(reviewed.labels, cases, simulated=stands))
     else:
@@ -234,6 +237,24 @@ def _cases(project: Project, model: str | None, reviewed: Reviewed) -> dict[str,
     from evalgate.gate.review import outputs_of
 
     return outputs_of(project, model or project.model(None)[0], reviewed)
+
+
+def _note_access(project: Project, model: str | None, reviewed: Reviewed, command: str) -> None:
+    """Notes in the access log that the planned outputs are about to be shown, with their sources and labels."""
+    from evalgate.gate.sides import find_runs
+    from evalgate.store.access import note_access
+
+    name = reviewed.suite
+    side = find_runs(project, model or project.model(None)[0], [name])
+    runs = [f"reports/runs/{name}/{kept.name}" for kept in side.runs.values()]
+    note_access(project.root, command, *runs, project.suites[name].suite.gold, reviewed.labels_path)
+
+
+def _unread(plan: ReviewPlan, cases: dict[str, Any]) -> str:
+    """How many planned outputs nobody reads, as a line; "" if there are none."""
+    n, gone = len(plan.items), len(plan.items) - len(cases)
+    told = f"not read: {gone} of the {n} planned outputs, cut off, refused or missing; they fail without a reader"
+    return told if gone else ""
 
 
 def _capacity(
@@ -316,12 +337,15 @@ def export(
         stands = bool(_capacity(reviewed, rater, simulated=None))
         items = assigned(rater, plan, reviewed.rubric, labels, cases, simulated=stands)
     kept = (*labels.stale, *labels.usable) if rater else ()
+    _note_access(project, model, reviewed, "review export")
     rows = rows_of(reviewed.rubric, items, cases, kept, rater or "")
     written = write_rows(out, format_, rows)
     unanswered = sum(not row["answer"] for row in rows)
     click.echo(
         f"{' and '.join(map(str, written))}: {len(items)} outputs, {unanswered} open questions"
     )
+    if unread := _unread(plan, cases):
+        click.echo(unread)
     click.echo(
         "the file holds what the sources and the outputs say: keep it where those may be kept"
     )
@@ -355,6 +379,7 @@ def import_(
     del verbose
     from evalgate.authored import Problems
     from evalgate.authored.label_file import extend
+    from evalgate.authored.problems import count
     from evalgate.judge.review_formats import labels_of, read_rows
 
     project, reviewed = _one(suite)
@@ -378,7 +403,8 @@ def import_(
     if found.new:
         extend(project.root / reviewed.labels_path, found.new)
     click.echo(
-        f"{reviewed.labels_path}: {len(found.new)} labels added, {found.known} were there, {found.unanswered} questions unanswered"
+        f"{reviewed.labels_path}: {count(len(found.new), 'label')} added, {found.known} were there, "
+        f"{count(found.unanswered, 'question')} unanswered"
     )
     if found.stale:
         click.echo(
@@ -439,6 +465,10 @@ def _lines(name: str, found: Agreement) -> list[str]:
             else f"{first} gave the same answer again"
         )
         lines.append(f"  {who} on {agreed} of {n}, over all criteria")
+    if len(lines) == 1:
+        lines.append(
+            "  nothing to compare yet: no two raters, and no rater twice, answered the same question"
+        )
     for criterion in found.criteria:
         told = [_pair_line(pair) for pair in (*criterion.pairs, *criterion.repeats)]
         if criterion.alpha is not None:

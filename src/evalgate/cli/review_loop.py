@@ -88,6 +88,7 @@ class Console:
         click.echo(prompt + " ", nl=False)
         key = _press(sys.stdin.fileno())
         if key in ("\x04", ""):
+            self.say()
             raise Stop
         self.say(key if key.isprintable() else "")
         return key.lower()
@@ -159,12 +160,10 @@ class Loop:
         """Goes through the open questions of the turns until they are answered, or the rater stops."""
         questions = [(turn, c) for turn in turns for c in self._rubric.read_by_people]
         place = {turn: n for n, turn in enumerate(turns, start=1)}
-        say = self._console.say
-        say(
-            f"{plain(self._rubric.title)}: {count(self._open(questions), 'question')} open. ? is for help, x stops."
-        )
+        left = count(self._open(questions), "question")
+        self._tell(f"{self._rubric.title}: {left} open. ? is for help, x stops.")
         if self._rubric.reader:
-            say(f"The outputs are written for: {plain(self._rubric.reader)}")
+            self._tell(f"The outputs are written for: {self._rubric.reader}")
         at, shown = self._next(questions, 0), None
         try:
             while at < len(questions):
@@ -176,18 +175,19 @@ class Loop:
                 at = max(0, at - 1) if key == "back" else self._next(questions, at + 1)
         except Stop:
             pass
-        left = self._open(questions)
-        say(
-            f"{count(left, 'question')} still open; the same command goes on."
-            if left
-            else "Nothing is open. Thank you."
-        )
+        except KeyboardInterrupt:
+            self._console.say()
+            raise
+        finally:
+            self._end(self._open(questions))
 
     def settle(self, disputes: Mapping[tuple[str, str], list[Label]]) -> None:
         """Asks about every question on which others differ, with what they said and without who they are."""
         mine = [q for q, found in disputes.items() if self._rater not in {x.rater for x in found}]
-        self._console.say(f"{count(len(mine), 'question')} on which raters differ. x stops.")
-        shown = ""
+        own = len(disputes) - len(mine)
+        beside = f", and {own} that you answered yourself" if own else ""
+        self._tell(f"{count(len(mine), 'question')} on which raters differ{beside}. x stops.")
+        shown, settled = "", 0
         try:
             for item, name in mine:
                 criterion = self._rubric.criterion(name)
@@ -197,11 +197,28 @@ class Loop:
                     shown = item
                 self._question(criterion)
                 for said in disputes[item, name]:
-                    note = " ".join(f"{plain(t)!r}" for t in (said.quote, said.comment) if t)
-                    self._console.say(f"  A rater said: {_word(said.answer)} {note}".rstrip())
-                self._answer(self._cases[item], criterion, adjudicates=True)
+                    self._console.say(
+                        f"  A rater said: {_word(said.answer)} {_beside(said)}".rstrip()
+                    )
+                how = self._answer(self._cases[item], criterion, adjudicates=True)
+                settled += how == "answered"
         except Stop:
             pass
+        except KeyboardInterrupt:
+            self._console.say()
+            raise
+        finally:
+            self._end(len(mine) - settled)
+
+    def _end(self, left: int) -> None:
+        self._tell(
+            f"{count(left, 'question')} still open; the same command goes on."
+            if left
+            else "Nothing is open. Thank you."
+        )
+
+    def _tell(self, text: str) -> None:
+        self._console.say("\n".join(self._console.wrapped(text)))
 
     def _open(self, questions: Sequence[Question]) -> int:
         return sum(self._is_open(turn, c) for turn, c in questions)
@@ -248,7 +265,7 @@ class Loop:
         self._question(criterion)
         before = self._given.get((turn.item, criterion.id, turn.repeat))
         if before is not None:
-            self._console.say(f"  You said: {_word(before.answer)}")
+            self._console.say(f"  You said: {_word(before.answer)} {_beside(before)}".rstrip())
         return self._answer(self._cases[turn.item], criterion, repeat=turn.repeat, before=before)
 
     def _answer(
@@ -262,9 +279,11 @@ class Loop:
     ) -> str:
         """Reads keys until there is an answer, which is saved ("answered"), or the rater moves ("back", "skip")."""
         keys = {_KEYS.get(answer, answer): answer for answer, _ in answer_lines(criterion)}
-        beside = {"quote": "", "comment": ""}
+        # a remark outlives a second answer; a quote shows one answer alone
+        beside = {"quote": "", "comment": before.comment if before else ""}
+        others = "q r t s ? x" if adjudicates else "q r t b s ? x"
         while True:
-            key = self._console.key(f"[{' '.join(keys)}  q r t b s ? x]")
+            key = self._console.key(f"[{' '.join(keys)}  {others}]")
             if key == "x":
                 raise Stop
             if key == "b" and not adjudicates:
@@ -272,7 +291,7 @@ class Loop:
             if key == "s":
                 return "skip"
             if key not in keys:
-                self._help_with(key, case, criterion, beside, " ".join(keys))
+                self._help_with(key, case, criterion, beside, f"{' '.join(keys)} and {others}")
                 continue
             if keys[key] == "met" and criterion.evidence == "quote" and not beside["quote"]:
                 self._console.say("Copy the words that show it.")
@@ -305,7 +324,7 @@ class Loop:
             self._show(case, "Text")
             self._question(criterion)
         else:
-            self._console.say(_HELP if key == "?" else f"Keys are {keys} and q r t b s ? x.")
+            self._tell(_HELP if key == "?" else f"Keys are {keys}.")
 
     def _quote(self, case: Case) -> str:
         """Words that stand in the output or a source; "" if the rater thinks better of it."""
@@ -324,6 +343,11 @@ class Loop:
             replace(self._path, before, label)
         if not label.adjudicates:
             self._given[label.item, label.criterion, label.repeat] = label
+
+
+def _beside(label: Label) -> str:
+    """The quote and the remark of an answer."""
+    return " ".join(f"{plain(text)!r}" for text in (label.quote, label.comment) if text)
 
 
 def _word(answer: str) -> str:

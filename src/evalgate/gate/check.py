@@ -8,14 +8,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import msgspec
 
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityError
+from evalgate.gate import perimeter
+from evalgate.gate.perimeter import Perimeter
+from evalgate.models.process import QUIET
 from evalgate.records import Decision, Evidence, ModelIdentity, Record
+from evalgate.store.attempts import SealedSet
 
 if TYPE_CHECKING:
     from evalgate.suite import Project
@@ -40,8 +45,16 @@ _KEPT = (
 _PR_SET_PDEATHSIG = 1
 
 
+class Survey(Record, kw_only=True):
+    """What a check of sealed sets would be about, before a question: model and plan, and of each suite the sealed set."""
+
+    model: dict[str, str]
+    plan: str
+    sealed: dict[str, SealedSet]
+
+
 class Outcome(Record, kw_only=True):
-    """What the test process leaves behind: a decision or an error, with the nonce it was started with.
+    """What the test process leaves behind: a decision, an error or a survey, with the nonce it was started with.
 
     `baseline`: digest of the baseline's identity. `judge`: who judged. `evidence`: what the decision rests on.
     """
@@ -51,6 +64,7 @@ class Outcome(Record, kw_only=True):
     baseline: str | None = None
     judge: ModelIdentity | None = None
     evidence: Evidence | None = None
+    survey: Survey | None = None
     error: str | None = None
     exit: int
 
@@ -72,14 +86,40 @@ def check(
     plan, thresholds and findings must agree with the files as they stand. Raises CheckError where there is no decision
     (usage, interruption, internal error).
     """
+    status, outcome = run_tests(project, model, fresh=fresh, log=log)
+    if outcome is None:
+        return _closed(project, model, without_outcome(status, log)), None
+    if outcome.decision is None:
+        raise CheckError(outcome.error or "", outcome.exit)
+    decision = _held_against(outcome, outcome.decision, status, model=model, root=project.root)
+    return decision, outcome.evidence
+
+
+def run_tests(
+    project: Project,
+    model: str,
+    *,
+    fresh: bool = False,
+    log: Path | None = None,
+    handed: bytes = b"",
+    read: Callable[[bytes], bytes] = bytes,
+) -> tuple[int, Outcome | None]:
+    """Runs suites/ in a fresh process; returns its status and what it leaves behind, None if that cannot be believed.
+
+    `handed`: what the process is told behind its nonce; it is gone before any conftest runs. `read` makes the outcome
+    of the bytes that it leaves.
+    """
     root = project.root
     keys = {s.api_key_env for s in project.settings.models.values() if s.api_key_env}
+    keys = {
+        name for name in keys if not name.startswith("EVALGATE_")
+    }  # the gate's own are not for suites
     environment = {k: v for k, v in os.environ.items() if k in _KEPT or k in keys}
     nonce = secrets.token_hex(16)
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb") as pipe:
-        pipe.write(nonce.encode())
-    environment |= {
+        pipe.write(nonce.encode() + handed)
+    environment |= QUIET | {
         "EVALGATE_NONCE": str(reading),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONUNBUFFERED": "1",
@@ -110,57 +150,69 @@ def check(
             *(["--fresh"] if fresh else []),
         ]
         try:
-            status = _run(argv, root, environment, log=log, reading=reading)
+            status, lived_in = _run(
+                argv,
+                root,
+                environment,
+                perimeter.wanted(project, model, os.environ),
+                log=log,
+                reading=reading,
+            )
         finally:
             os.close(reading)
-        outcome = _outcome(target, nonce)
-    if outcome is None:
-        if status in (-signal.SIGINT, Exit.INTERRUPTED):
-            raise CheckError("interrupted; the next start goes on from here", Exit.INTERRUPTED)
-        where = f" See {log}." if log else ""
-        why = f"the test process ended with status {status} and without a decision.{where}"
-        return _closed(project, model, why), None
-    if outcome.decision is None:
-        raise CheckError(outcome.error or "", outcome.exit)
-    decision = _held_against(outcome, outcome.decision, status, model=model, root=root)
-    return decision, outcome.evidence
+        return status, _inside(lived_in, _outcome(target, nonce, read), project, model)
+
+
+def without_outcome(status: int, log: Path | None) -> str:
+    """Why there is no decision. Raises CheckError if it was interrupted."""
+    if status in (-signal.SIGINT, Exit.INTERRUPTED):
+        raise CheckError("interrupted; the next start goes on from here", Exit.INTERRUPTED)
+    where = f" See {log}." if log else ""
+    return f"the test process ended with status {status} and without a decision.{where}"
 
 
 def _run(
     argv: list[str],
     root: Path,
     environment: Mapping[str, str],
+    wanted: Perimeter,
     *,
     log: Path | None,
     reading: int,
-) -> int:
+) -> tuple[int, Perimeter]:
+    """Runs the test process; its status, and the perimeter that it has lived in."""
     from ctypes import CDLL
 
     libc = CDLL(None)
 
-    def before_exec() -> None:
+    def before_exec(enter: Callable[[], None]) -> None:
         """A `kill -9` of the gate must not leave a process behind that holds the run's lock.
 
         Whoever starts the gate in the background of a script starts it deaf to SIGINT; the child must hear it from here.
         """
+        enter()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     with _output(log) as output:
-        process = subprocess.Popen(  # noqa: S603 (this interpreter, arguments of our own)
-            argv,
-            cwd=root,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            pass_fds=(reading,),
-            preexec_fn=before_exec if sys.platform == "linux" else None,  # noqa: PLW1509 (one thread, one libc call)
-        )
+
+        def spawn(told: Perimeter, enter: Callable[[], None]) -> subprocess.Popen[bytes]:
+            return subprocess.Popen(  # noqa: S603 (this interpreter, arguments of our own)
+                argv,
+                cwd=root,
+                env={**environment, perimeter.VARIABLE: msgspec.json.encode(told).decode()},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                pass_fds=(reading,),
+                preexec_fn=partial(before_exec, enter) if sys.platform == "linux" else None,  # noqa: PLW1509 (one thread, few libc calls)
+            )
+
+        process, lived_in = perimeter.start(wanted, spawn)
         before = signal.signal(signal.SIGTERM, _as_interrupt)  # how CI cancels a job
         try:
             while True:
                 try:
-                    return process.wait()
+                    return process.wait(), lived_in
                 except KeyboardInterrupt:
                     # A terminal sends Ctrl-C to both; the child keeps what landed, then ends. Told by hand, it hears of it here.
                     process.send_signal(signal.SIGINT)
@@ -188,13 +240,26 @@ def _output(log: Path | None) -> IO[bytes]:
         ) from None
 
 
-def _outcome(target: Path, nonce: str) -> Outcome | None:
+def _outcome(target: Path, nonce: str, read: Callable[[bytes], bytes]) -> Outcome | None:
     try:
-        outcome = msgspec.json.decode(target.read_bytes(), type=Outcome)
-    except (OSError, msgspec.MsgspecError):
+        outcome = msgspec.json.decode(read(target.read_bytes()), type=Outcome)
+    except (OSError, msgspec.MsgspecError, IntegrityError):
         return None
-    whole = (outcome.decision is None) != (outcome.error is None)
+    whole = [outcome.decision, outcome.error, outcome.survey].count(None) == 2
     return outcome if whole and secrets.compare_digest(outcome.nonce, nonce) else None
+
+
+def _inside(
+    lived_in: Perimeter, outcome: Outcome | None, project: Project, model: str
+) -> Outcome | None:
+    """The outcome; an open decision without the proof of its perimeter is closed."""
+    if outcome is None or outcome.decision is None or outcome.decision.decision != "open":
+        return outcome
+    trouble = perimeter.disagreement(outcome.evidence, lived_in)
+    if trouble is None:
+        return outcome
+    closed = _closed(project, model, troubles=[trouble])
+    return msgspec.structs.replace(outcome, decision=closed, exit=closed.exit)
 
 
 def _held_against(
@@ -204,13 +269,14 @@ def _held_against(
     if decision.decision != "open":
         return decision
     from evalgate.gate.decide import decide, disagreements
-    from evalgate.gate.plan import plan_digest
+    from evalgate.gate.plan import lock_of, plan_digest
     from evalgate.suite.project import load_header, load_project
 
     try:
         project = load_project(root)
         name, spec = project.model(model)
         plan = plan_digest(project, spec, outcome.baseline, judge=outcome.judge)
+        lock = lock_of(project, outcome.judge)
     except EvalgateError as e:
         return _closed(load_header(root), model, f"the project cannot be read again: {e}")
     if plan != decision.plan:
@@ -228,6 +294,10 @@ def _held_against(
             plan=plan,
         )
     faults = disagreements(decision.findings, project.gate)
+    if outcome.evidence is None or outcome.evidence.lock != lock:
+        faults.append(
+            "what it says of the locked plan is not what the ledger says; was one locked meanwhile?"
+        )
     if status != Exit.OPEN or outcome.exit != Exit.OPEN or decision.model.get("name") != name:
         faults.append(
             f"the test process ended with status {status} and spoke of {decision.model.get('name')!r}"
@@ -235,13 +305,16 @@ def _held_against(
     return _closed(project, model, "; ".join(faults)) if faults else decision
 
 
-def _closed(project: Project, model: str, why: str) -> Decision:
+def _closed(
+    project: Project, model: str, why: str = "", *, troubles: Sequence[EvalgateError] = ()
+) -> Decision:
     from evalgate.gate.decide import Bypass, decide
 
     return decide(
         expected=[(suite, key) for suite, rows in project.gate.suites.items() for key in rows],
         findings=(),
-        bypasses=[Bypass(where="gate check", what=why)],
+        bypasses=[Bypass(where="gate check", what=why)] if why else (),
+        troubles=troubles,
         model={"name": model, "digest": ""},
         plan="",
     )

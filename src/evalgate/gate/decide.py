@@ -207,9 +207,12 @@ def decide(
     )
 
 
-def disagreements(findings: Iterable[Finding], gate: GateFile) -> list[str]:
+def disagreements(
+    findings: Iterable[Finding], gate: GateFile, alphas: Mapping[str, float] | None = None
+) -> list[str]:
     """What speaks against an open decision with these findings under this gate.toml; empty if nothing does.
 
+    `alphas`: by suite, where it is not the file's own (an attempt on a sealed set spends less).
     Statuses are not believed: each finding's own interval must meet the threshold as it stands in the file.
     """
     by_key = {(f.suite, f.test): f for f in findings}
@@ -222,9 +225,10 @@ def disagreements(findings: Iterable[Finding], gate: GateFile) -> list[str]:
     for suite, rows in gate.suites.items():
         for key, bar in rows.items():
             found = by_key.get((suite, key))
+            alpha = gate.settings.alpha if alphas is None else alphas.get(suite)
             if found is None:
                 faults.append(f"{suite} {key} has no finding")
-            elif found.threshold != threshold_of(bar) or found.alpha != gate.settings.alpha:
+            elif found.threshold != threshold_of(bar) or found.alpha != alpha:
                 faults.append(f"{suite} {key} was held against another threshold or alpha")
             elif found.status != "pass" or not borne_out(
                 found, first_release=gate.settings.first_release

@@ -6,15 +6,20 @@ import platform
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from evalgate.errors import IntegrityError
-from evalgate.gate.plan import code_digests, version
+from evalgate.gate.plan import code_digests, lock_of, version
 from evalgate.records import Decision, Evidence, Finding, ModelIdentity, SuiteEvidence
-from evalgate.store import Run
+from evalgate.store import Run, last_sum
+from evalgate.store.shelf import earlier_marks
 from evalgate.suite import Answers, LoadedSuite, Project
 from evalgate.suite.asking import manifest_of
+
+if TYPE_CHECKING:
+    from evalgate.crypto.seal import RowCipher
 
 
 def now() -> Evidence:
@@ -61,10 +66,12 @@ def gather(
         judged=judged,
         asked=asked,
         kept=total - asked,
-        files=_files(project, candidate),
+        files=files_of(project, candidate),
         suites=suites,
+        lock=lock_of(project, judge),
         notes=(
             *_notes(project, candidate, baseline, asked, total - asked),
+            *_purges({**{f"baseline, {n}": r for n, r in baseline_runs.items()}, **runs}),
             *(_judge_notes(project, judge, judged) if judge else ()),
         ),
     )
@@ -86,16 +93,24 @@ def _suite(
         items=items,
         units=loaded.gold.units,
         answers=next(counts, {}),
-        gold=loaded.suite.gold,
+        gold=loaded.gold_file,
         gold_version=loaded.card.version if loaded.card else "",
         prompt=loaded.suite.prompt,
         sampling=loaded.suite.sampling,
         run=_below(project.root, run[0]),
         key=run[1],
-        asked=_landed(Path(run[0])),
+        asked=_landed(Path(run[0]), project.seal.rows(run[1]) if project.seal else None),
         baseline_run=_below(project.root, baseline[0]) if baseline else "",
         baseline_key=baseline[1] if baseline else "",
         verdicts=verdicts,
+        sums={
+            _below(project.root, path): last_sum(Path(path))
+            for path in (
+                run[0],
+                *([baseline[0]] if baseline else []),
+                *(str(project.root / p) for p in verdicts.values()),
+            )
+        },
     )
 
 
@@ -126,12 +141,12 @@ def _below(root: Path, path: str) -> str:
     return Path(path).relative_to(root).as_posix()
 
 
-def _files(project: Project, candidate: ModelIdentity) -> dict[str, str]:
+def files_of(project: Project, candidate: ModelIdentity) -> dict[str, str]:
     """Every file that decides, by its path; the artifact too where it is a single file."""
     files = {"gate.toml": project.gate.digest, **code_digests(project.root)}
     for loaded in project.suites.values():
         files[loaded.suite.prompt] = loaded.prompt.digest
-        files[loaded.suite.gold] = loaded.gold.digest
+        files[loaded.gold_file] = loaded.digest_on_disk
     spec = project.model(candidate.name)[1]
     if spec.artifact and not spec.base and (project.root / spec.artifact).is_file():
         files[spec.artifact] = candidate.digest
@@ -141,13 +156,14 @@ def _files(project: Project, candidate: ModelIdentity) -> dict[str, str]:
 class _Line(msgspec.Struct):
     """A line of answers.jsonl, as far as it says when."""
 
-    class Row(msgspec.Struct):
-        at: float
-
-    row: Row
+    row: msgspec.Raw
 
 
-def _landed(run: Path) -> tuple[str, str] | None:
+class _Row(msgspec.Struct):
+    at: float
+
+
+def _landed(run: Path, cipher: RowCipher | None) -> tuple[str, str] | None:
     """When the first and the last answer of a run landed; they were verified before."""
     first = last = b""
     with (run / "answers.jsonl").open("rb") as f:
@@ -155,12 +171,24 @@ def _landed(run: Path) -> tuple[str, str] | None:
             first, last = first or line, line
     if not last:
         return None
-    decode = msgspec.json.Decoder(_Line).decode
-    return _utc(decode(first).row.at), _utc(decode(last).row.at)
+
+    def at(line: bytes) -> str:
+        row = bytes(msgspec.json.decode(line, type=_Line).row)
+        return _utc(msgspec.json.decode(cipher.open(row) if cipher else row, type=_Row).at)
+
+    return at(first), at(last)
 
 
 def _utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _purges(runs: dict[str, str]) -> Iterable[str]:
+    """Answers that were there before, and were purged: those of now come from asking anew, and may differ."""
+    told = {path: name for name, path in runs.items()}  # of a baseline that is the candidate, once
+    for path, name in told.items():
+        for mark in earlier_marks(Path(path)):
+            yield f"{name}: answers of before were purged on {mark.at[:10]} (ledger entry {mark.entry}), and asked anew"
 
 
 def _judge_notes(project: Project, judge: ModelIdentity, judged: int) -> Iterable[str]:

@@ -19,11 +19,13 @@ from evalgate import digest
 from evalgate.errors import InfrastructureError, IntegrityError, UsageError
 from evalgate.gate.decide import borne_out
 from evalgate.gate.evidence import now
+from evalgate.gate.signed import signed
 from evalgate.records import Decision, Evidence, Finding, Record, Status
 from evalgate.report.html import render_html
 from evalgate.report.json import SCHEMA, json_text
 from evalgate.report.junit import render_junit
 from evalgate.report.markdown import render_markdown
+from evalgate.report.signatures import Signatures
 from evalgate.report.trend import Earlier
 from evalgate.report.words import NO_BASELINE
 
@@ -70,19 +72,22 @@ class Recorded(Record, kw_only=True):
 
 
 def record(
-    decision: Decision, root: Path, evidence: Evidence | None = None, *, copy: Path | None = None
+    decision: Decision,
+    root: Path,
+    evidence: Evidence | None = None,
+    *,
+    copy: Path | None = None,
+    stem: str | None = None,
 ) -> Path:
     """Writes the decision in every format, readable by its owner only; returns the page's path.
 
-    `copy` is a directory that gets the same files under the stem `decision`, for a caller who must not mistake another
+    `stem` names the files (default: a new name). `copy` is a directory that gets the same files under the stem `decision`, for a caller who must not mistake another
     process's decision for this one. All files are kept or none: raises InfrastructureError (EG501) if one cannot be
     written, since a decision that leaves no trace is not one.
     """
     evidence = evidence or now()
     folder = _folder(root)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")  # names sort by time
-    name = _safe(decision.model.get("name", ""))
-    stem = f"{stamp}-{name}-{secrets.token_hex(3)}"
+    stem = stem or new_stem(decision.model.get("name", ""))
     kept = Recorded(stem=stem, decision=decision, evidence=evidence)
     text = render(kept, root, "json")
     files = {
@@ -111,6 +116,12 @@ def record(
     return page
 
 
+def new_stem(model: str) -> str:
+    """A name for the files of a decision about `model`: such names sort by time, and no two are the same."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    return f"{stamp}-{_safe(model)}-{secrets.token_hex(3)}"
+
+
 def withdraw(page: Path, *, copy: Path | None = None) -> None:
     """Removes the decision whose page `record` returned: one that could not be told in full must not be found later."""
     for where in _pages(page, copy):
@@ -124,16 +135,26 @@ def _pages(page: Path, copy: Path | None) -> list[Path]:
     return [*([copy / "decision.html"] if copy else []), page]
 
 
-def render(kept: Recorded, root: Path, format_: Format) -> str:
-    """A kept decision as a page, JUnit XML, Markdown or JSON. Equal input gives equal text."""
+def render(
+    kept: Recorded, root: Path, format_: Format, signatures: Signatures | None = None
+) -> str:
+    """A kept decision as a page, JUnit XML, Markdown or JSON. Equal input gives equal text.
+
+    `signatures`: what people signed about it; by default what its certificate says of itself.
+    """
     if format_ == "json":
         return json_text(kept.decision)
     if format_ == "junit":
         return render_junit(kept.decision, kept.evidence)
+    signatures = signatures or signed(root, kept.decision)
     if format_ == "md":
-        return render_markdown(kept.decision, kept.evidence)
+        return render_markdown(kept.decision, kept.evidence, signatures=signatures)
     return render_html(
-        kept.decision, kept.evidence, stem=kept.stem, earlier=_earlier(root, kept.stem)
+        kept.decision,
+        kept.evidence,
+        stem=kept.stem,
+        earlier=_earlier(root, kept.stem),
+        signatures=signatures,
     )
 
 
@@ -218,7 +239,7 @@ def read(path: Path) -> Recorded:
         text = path.read_bytes()
         decision = _decode(text)
         stored = msgspec.json.decode(beside.read_bytes(), type=_Stored) if beside.exists() else None
-    except (OSError, ValueError) as e:  # msgspec's errors are ValueErrors; they name keys and types
+    except (OSError, ValueError, RecursionError) as e:  # msgspec's errors are ValueErrors; they name keys and types
         kind = e.strerror if isinstance(e, OSError) else e
         raise IntegrityError(
             f"found a file that cannot be read ({kind}), expected a decision as it was kept. Restore it, or decide again.",
@@ -286,6 +307,18 @@ def _earlier(root: Path, stem: str) -> list[Earlier]:
             continue
         found.append(Earlier(when=kept.evidence.decided, decision=kept.decision))
     return found
+
+
+def latest_of(root: Path, model: str) -> Recorded | None:
+    """The latest decision kept about the model with the digest `model`; what was edited is passed over."""
+    for path in reversed(_kept(root)):
+        try:
+            kept = read(path)
+        except IntegrityError:
+            continue
+        if kept.decision.findings and kept.decision.model.get("digest") == model:
+            return kept
+    return None
 
 
 def write(path: Path, text: str) -> None:

@@ -2,13 +2,17 @@
 
 Nothing is loaded. JSON and the headers of weight files say enough: a safetensors file begins with the length of its
 header (8 bytes, little endian) and a JSON object of tensors, {name: {"dtype", "shape", "data_offsets"}}.
+
+Nothing that could run is let near a server: only files of kinds that hold data are taken, and no configuration that tells
+a library to import or fetch code. Chat templates are code of a kind, too; evalgate renders none. Its servers do, and
+transformers does it in a sandbox of its own (jinja2's ImmutableSandboxedEnvironment).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +27,17 @@ HEADER_MOST = 100_000_000  # bytes; the format's own limit
 CHUNK = 1 << 20
 _LORA = re.compile(r"base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight")
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+
+# What may lie in a model's directory: weights that hold numbers only, configuration, vocabulary, words about the model.
+# Pickles (.bin, .pt, .pth, .pkl, .ckpt), Python and everything unknown may hold code.
+_DATA = frozenset({
+    ".safetensors", ".gguf", ".json", ".jinja", ".model", ".spm", ".tiktoken", ".bpe", ".vocab", ".txt", ".md", ".yaml", ".yml",
+    ".pdf", ".png", ".jpg", ".svg",
+})  # fmt: skip
+_WORDS = re.compile(r"[A-Z][A-Z_-]*")  # LICENSE, NOTICE and their like have no ending
+# Keys by which configuration names Python to be imported: transformers' and PEFT's.
+_SWITCHES = frozenset({"auto_map", "auto_mapping", "custom_pipelines", "megatron_config", "trust_remote_code"})  # fmt: skip
+_IMPLEMENTATION = "_implementation"  # a value with a slash is a kernel of the hub: native code
 
 
 class Tensor(NamedTuple):
@@ -79,6 +94,20 @@ class Weights(NamedTuple):
         return tuple(_stat(path) for root in (self.path, self.base) for path in _files(root))
 
 
+def digest_of(path: str, base: str | None, files: Mapping[str, str]) -> str:
+    """What `Weights.digest` gives for files whose digests are known, by their paths: `path` itself or below it and `base`."""
+    if files.keys() == {path}:
+        return files[path]
+
+    def tree(top: str) -> str:
+        inside = {n.removeprefix(f"{top}/"): d for n, d in files.items() if n.startswith(f"{top}/")}
+        return digest.of_value(inside)
+
+    return (
+        tree(path) if base is None else digest.of_value({"adapter": tree(path), "base": tree(base)})
+    )
+
+
 def _files(root: Path | None) -> Iterator[Path]:
     if root is not None:
         yield root
@@ -99,12 +128,13 @@ def _stat(path: Path) -> FileState:
 
 
 def check_directory(path: Path, *, where: str) -> None:
-    """Returns if `path` is a model in safetensors files, all there and none cut short.
+    """Returns if `path` is a model in safetensors files, all there and none cut short, and nothing in it could run.
 
-    Raises UsageError: no such directory (EG341), a file missing or cut (EG342).
+    Raises UsageError: no such directory (EG341), a file missing or cut (EG342), and what `check_safe` raises.
     """
     if not path.is_dir():
         raise _no_model("a file", where)
+    check_safe(path, where=where)
     read_json(path / "config.json", where=where)
     for name, needed in _shards(path, where).items():
         shard = path / name
@@ -113,6 +143,48 @@ def check_directory(path: Path, *, where: str) -> None:
         absent = needed - tensors(shard, where=where).keys()
         if absent:
             raise _incomplete(f"that {name} lacks {len(absent)} tensors of the index", where)
+
+
+def check_safe(path: Path, *, where: str) -> None:
+    """Returns if nothing below `path` is code, or tells a library to run some. Looks at names before it opens anything.
+
+    Raises UsageError: a link, a pipe or a hidden entry (EG302), a file of a kind that may hold code (EG356), configuration that
+    names code to import or fetch (EG357).
+    """
+    files = list(digest.plain_files(path))
+    for name, file in files:
+        if file.suffix not in _DATA and not _WORDS.fullmatch(file.name):
+            raise UsageError(
+                f"found {name!r}, a kind of file that may hold code, expected weights as .safetensors or .gguf, and JSON, "
+                "vocabulary and texts beside them. Remove it; nothing of it is served.",
+                where=where,
+                code="EG356",
+            )
+    for name, file in files:
+        if file.suffix == ".json" and "config" in file.name:
+            switch = _switch(read_json(file, where=where))
+            if switch:
+                raise UsageError(
+                    f"found {switch} in {name}, by which a library imports or fetches code, expected a model that the server "
+                    "knows by itself. Remove it, if the server does; else this model cannot be gated.",
+                    where=where,
+                    code="EG357",
+                )
+
+
+def _switch(value: object) -> str:
+    """The first key anywhere in `value` that switches on code from elsewhere, "" if there is none."""
+    if isinstance(value, list):
+        return next(filter(None, map(_switch, value)), "")
+    if not isinstance(value, dict):
+        return ""
+    for name, inside in value.items():
+        key = str(name)
+        if (key in _SWITCHES and inside) or (key.endswith(_IMPLEMENTATION) and "/" in str(inside)):
+            return key
+        if found := _switch(inside):
+            return found
+    return ""
 
 
 def _shards(path: Path, where: str) -> dict[str, set[str]]:
@@ -126,7 +198,7 @@ def _shards(path: Path, where: str) -> dict[str, set[str]]:
         raise _incomplete(f"that {INDEX} names no files", where)
     shards: dict[str, set[str]] = {}
     for tensor, name in weight_map.items():
-        if not isinstance(name, str) or "/" in name:
+        if not isinstance(name, str) or "/" in name or not name.endswith(".safetensors"):
             raise _incomplete(f"that {INDEX} names a file elsewhere", where)
         shards.setdefault(name, set()).add(tensor)
     return shards
@@ -156,9 +228,10 @@ def tensors(path: Path, *, where: str) -> dict[str, Tensor]:
 def check_adapter(weights: Weights, *, where: str) -> int:
     """Returns the rank of a LoRA adapter that fits its base: every pair of its matrices belongs to a weight of it.
 
-    Raises UsageError: no adapter (EG341), cut short (EG342), another base's (EG347); IntegrityError (EG348): all its
-    B matrices are zero, so that it answers exactly as its base.
+    Raises UsageError: no adapter (EG341), cut short (EG342), another base's (EG347), and what `check_safe` raises;
+    IntegrityError (EG348): all its B matrices are zero, so that it answers exactly as its base.
     """
+    check_safe(weights.path, where=where)
     if read_json(weights.path / ADAPTER, where=where).get("peft_type") != "LORA":
         raise _no_model(f"no LoRA in {ADAPTER}", where)
     file = weights.path / ADAPTER_WEIGHTS

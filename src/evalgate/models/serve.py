@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from evalgate import digest
@@ -33,8 +33,8 @@ def identify(name: str, spec: ModelSpec, root: Path) -> ModelIdentity:
     An artifact is known by the digest of its bytes, an adapter by those of its base too. An endpoint is known by what
     it is called, which proves nothing: `verified` is then False.
 
-    Raises UsageError: no such artifact (EG301), not what its server takes (EG303, EG340 to EG343, EG347, EG354), no
-    server (EG305, EG346), unusable args (EG306, EG345); IntegrityError: another template (EG344), an adapter that
+    Raises UsageError: no such artifact (EG301), not what its server takes (EG303, EG340 to EG343, EG347, EG354), not
+    safe to load (EG302, EG356 to EG359), no server (EG305, EG346), unusable args (EG306, EG345); IntegrityError: another template (EG344), an adapter that
     changes nothing (EG348).
     """
     if spec.server == "endpoint":
@@ -258,8 +258,23 @@ def _check_directories(spec: ModelSpec, weights: Weights, where: str) -> None:
 
 
 def _weights(name: str, spec: ModelSpec, root: Path) -> Weights:
-    """Where the model's files are. Raises UsageError: nothing there (EG301), an adapter that cannot be served (EG340)."""
+    """Where the model's files are.
+
+    Raises UsageError: nothing there (EG301), an adapter that cannot be served (EG340), a path that leads elsewhere (EG358).
+    """
     path = root / (spec.artifact or "")
+    for place in filter(None, (spec.artifact, spec.base)):
+        if (
+            PurePath(place).is_absolute()
+            or ".." in PurePath(place).parts
+            or (root / place).is_symlink()
+        ):
+            raise UsageError(
+                "found a path that leads out of the project, or a link, expected the files themselves: a certificate names "
+                "them by this path. Put them, or a directory that is mounted or linked, into the project.",
+                where=place,
+                code="EG358",
+            )
     if spec.artifact is None or not path.exists():
         from evalgate.models.packaged import PACKAGED
 

@@ -218,7 +218,7 @@ def tokenizer(
 
 def _started(python: Path, directory: Path, log_path: Path) -> subprocess.Popen[bytes]:
     script = Path(__file__).with_name("tokens_script.py")
-    log_path.parent.mkdir(parents=True, exist_ok=True)
+    log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         return subprocess.Popen(  # noqa: S603 - evalgate.toml is trusted

@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from evalgate.gate.probe import Watch
     from evalgate.judge import Calibration, Verdicts
     from evalgate.pytest_plugin.fixtures import Threshold
     from evalgate.suite import Answers, FirstRelease
 
 NONCE = "EVALGATE_NONCE"
+_NONCE_LENGTH = 32
 _project = pytest.StashKey[list[Path]]()
 _guard = pytest.StashKey[Any]()
+_watch = pytest.StashKey[Any]()
+_handed = pytest.StashKey[bytes]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,18 +61,31 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
             from evalgate.pytest_plugin.guard import Guard
 
             early_config.stash[_project] = roots
-            early_config.stash[_guard] = Guard(nonce=_take_nonce())
+            nonce, handed = _take_nonce()
+            early_config.stash[_guard] = exit_guard = Guard(nonce=nonce)
+            early_config.stash[_handed] = handed
+            if exit_guard.nonce is not None:
+                early_config.stash[_watch] = _begin_watch(roots[0], given.evalgate_decision)
             _forget_bytecode(roots[0])
     return (yield)
 
 
-def _take_nonce() -> str | None:
-    """The gate's nonce, from a pipe that is empty afterwards: what is loaded later cannot read it again."""
+def _take_nonce() -> tuple[str | None, bytes]:
+    """The gate's nonce and what it handed over, from a pipe that is empty afterwards: what is loaded later cannot read it again."""
     descriptor = os.environ.pop(NONCE, None)
     if descriptor is None:
-        return None
+        return None, b""
     with os.fdopen(int(descriptor), "rb") as pipe:
-        return pipe.read().decode()
+        told = pipe.read()
+    return told[:_NONCE_LENGTH].decode(), told[_NONCE_LENGTH:]
+
+
+def _begin_watch(root: Path, decision: str) -> Watch | None:
+    """The perimeter that the gate has put around this process, from inside; before any code of the project is imported."""
+    from evalgate.gate.probe import Watch, told
+
+    perimeter = told()
+    return None if perimeter is None else Watch(perimeter, root, Path(decision).parent)
 
 
 def _forget_bytecode(root: Path) -> None:
@@ -113,7 +130,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if _guard in config.stash:
         from evalgate.pytest_plugin.controller import Controller
 
-        controller = Controller(config, config.stash[_project], config.stash[_guard])
+        watch = config.stash.get(_watch, None)
+        roots, exit_guard = config.stash[_project], config.stash[_guard]
+        controller = Controller(config, roots, exit_guard, watch, handed=config.stash[_handed])
         config.pluginmanager.register(controller, "evalgate-controller")
 
 

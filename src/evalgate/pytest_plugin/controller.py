@@ -21,13 +21,14 @@ from evalgate.errors import (
     IntegrityError,
     UsageError,
 )
-from evalgate.gate.check import Outcome
+from evalgate.gate.check import Outcome, Survey
 from evalgate.gate.decide import Bypass, decide
 from evalgate.gate.evidence import gather, now
 from evalgate.gate.plan import plan_digest
+from evalgate.gate.probe import Watch
+from evalgate.gate.sealed import Handed, survey_of
 from evalgate.gate.two_way import two_way_check
 from evalgate.pytest_plugin.fixtures import (
-    BYPASS,
     FINDING,
     TROUBLE,
     Brief,
@@ -37,8 +38,10 @@ from evalgate.pytest_plugin.fixtures import (
     sit_down,
 )
 from evalgate.pytest_plugin.guard import Guard
+from evalgate.pytest_plugin.seen import Seen
 from evalgate.records import Decision, Evidence, Finding, ModelIdentity
 from evalgate.suite import AskedModel, Project, ask_model, identify_model, load_project
+from evalgate.suite.asking import identify_baseline
 from evalgate.suite.progress import Progress
 from evalgate.suite.project import load_again
 
@@ -66,46 +69,25 @@ _LOOKS_ONLY = (
 )
 
 
-class _Seen:
-    """What the reports said about one test."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.passed = False
-        self.skipped = False
-        self.expected_to_fail = False
-        self.rerun = False
-        self.reports = 0
-        self.cause = ""
-        self.properties: dict[str, list[str]] = {}
-
-    def way_around(self, *, expected: bool) -> str:
-        """How the test went around its claim, "" if it did not."""
-        if not self.reports:
-            return "its test did not run (deselected, or lost)"
-        if said := self.properties.get(BYPASS):
-            return said[0]
-        if not expected:
-            return "a test without a threshold in gate.toml"
-        if self.expected_to_fail:
-            return "its test is marked as expected to fail"
-        if self.skipped:
-            return "its test was skipped"
-        if self.rerun or self.calls > 1:
-            return "its test was run more than once"
-        if len(self.properties.get(FINDING, [])) != 1:
-            return f"its test ended without a finding{self.cause}"
-        return ""
-
-
 class Controller:
     """Registered only where suites are run, and only in the process that was started by hand or by the gate."""
 
-    def __init__(self, config: pytest.Config, roots: list[Path], guard: Guard) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        roots: list[Path],
+        guard: Guard,
+        watch: Watch | None = None,
+        *,
+        handed: bytes = b"",
+    ) -> None:
+        self.handed = Handed.read(handed)
+        self.survey: Survey | None = None
         self.config = config
         self.roots = roots
         self.root = roots[0]
         self.guard = guard
+        self.watch = watch
         self.said = set(
             config.invocation_params.args
         )  # options from elsewhere (ini, environment) decide nothing
@@ -120,7 +102,7 @@ class Controller:
         self.judged = 0
         self.error: BaseException | None = None
         self.bypasses: list[Bypass] = []
-        self.seen: dict[tuple[str, str], _Seen] = {}
+        self.seen: dict[tuple[str, str], Seen] = {}
         self._suite_paths: dict[Path, str] = {}
         if self.looks_only and self._on_command_line(_LOOKS_ONLY_OPTIONS):
             guard.disarm()
@@ -147,12 +129,15 @@ class Controller:
         gc.freeze()  # what is imported by now stays: collecting need not go through it, 12 ms each time
         self._check_session()
         only = self._suites_in_reach()
-        self.project = project = load_project(self.root, only=only)
+        opening = self.handed.opening if self.handed else None
+        self.project = project = load_project(self.root, only=only, sealed=opening)
+        if self.watch is not None:
+            self.watch.finish()
         self._suite_paths = {s.path.resolve(): name for name, s in project.suites.items()}
         candidate = identify_model(project, self.config.option.candidate)
         self.model = {"name": candidate.name, "digest": candidate.digest}
         gate = project.gate.settings
-        baseline = identify_model(project, gate.baseline) if gate.baseline else None
+        baseline = identify_baseline(project)
         _, spec = project.model(candidate.name)
         judge = _judge_of(project, [candidate, *([baseline] if baseline else [])])
         based_on = baseline.digest if baseline else None
@@ -160,6 +145,9 @@ class Controller:
         if not self.partial:
             self.bypasses += two_way_check(project, only)
         if self.bypasses or not self.asks:
+            return
+        if self.handed and self.handed.survey:
+            self.survey = survey_of(project, self.model, self.plan)
             return
         fresh: bool = self.config.option.fresh
         with Progress() as progress:
@@ -229,7 +217,7 @@ class Controller:
     @property
     def _blocked(self) -> bool:
         """Nothing to test where nothing could be asked."""
-        return self.error is not None or bool(self.bypasses)
+        return self.error is not None or bool(self.bypasses) or self.survey is not None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool | None:
@@ -256,7 +244,7 @@ class Controller:
         suite = self._suite_paths.get((self.config.rootpath / path).resolve())
         if suite is None:
             return
-        seen = self.seen.setdefault((suite, key_of(test)), _Seen())
+        seen = self.seen.setdefault((suite, key_of(test)), Seen())
         seen.reports += 1
         seen.rerun |= str(report.outcome) == "rerun"
         seen.expected_to_fail |= hasattr(report, "wasxfail")
@@ -302,9 +290,10 @@ class Controller:
             return self._without_decision(
                 "interrupted; the next start goes on from here", Exit.INTERRUPTED
             )
-        if isinstance(error, UsageError):
+        left = self.watch.troubles() if self.watch else []
+        if isinstance(error, UsageError) and not left:
             return self._without_decision(str(error), error.exit)
-        if error is not None and not isinstance(error, EvalgateError):
+        if error is not None and not isinstance(error, EvalgateError) and not left:
             text = (
                 "".join(traceback.format_exception(error)) if self.config.option.verbose > 0 else ""
             )
@@ -312,9 +301,16 @@ class Controller:
                 f"{text}internal error, {type(error).__name__}. This is no verdict; -v shows more.",
                 Exit.INTERNAL,
             )
-        decision = self._decision([error] if error is not None else [])
+        troubles = [*left, *([error] if isinstance(error, EvalgateError) else [])]
+        if self.survey is not None and not troubles:
+            self._to_gate(
+                Outcome(nonce=self.guard.nonce or "", survey=self.survey, exit=int(Exit.CLOSED))
+            )
+            return int(Exit.CLOSED)
+        decision = self._decision(troubles)
         try:
-            evidence = self._evidence(decision)
+            egress = self.watch.egress if self.watch else None
+            evidence = msgspec.structs.replace(self._evidence(decision), egress=egress)
             outcome = Outcome(
                 nonce=self.guard.nonce or "",
                 decision=decision,
@@ -396,7 +392,7 @@ class Controller:
         troubles: list[EvalgateError],
     ) -> None:
         """One test's reports -> its finding, or the way it went around its claim."""
-        seen = self.seen.get(key, _Seen())
+        seen = self.seen.get(key, Seen())
         if texts := seen.properties.get(TROUBLE):
             troubles.append(_revive(msgspec.json.decode(texts[0], type=Trouble)))
             return
@@ -422,7 +418,8 @@ class Controller:
             return False
         path = Path(target)
         temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(msgspec.json.encode(outcome))
+        data = msgspec.json.encode(outcome)
+        temporary.write_bytes(self.handed.hidden(data) if self.handed else data)
         temporary.replace(path)
         return True
 

@@ -81,7 +81,7 @@ class Desk:
         """The run at `path`, verified once for as long as its file does not change. Raises IntegrityError."""
         run = self._verified.get(path)
         if run is None or run.manifest != manifest or not run.unchanged:
-            run = self._verified[path] = Run(Path(path), manifest)
+            run = self._verified[path] = Run(Path(path), manifest, self.project.seal)
         return run
 
 
@@ -252,7 +252,7 @@ class Threshold:
             test=self._key,
             bar=self._bar,
             estimate=estimate,
-            alpha=settings.alpha,
+            alpha=self._desk.project.alpha(suite),
             seed=seed_of(self._desk.brief.plan, suite, self._key),
             unscored_max=settings.unscored_max,
         )

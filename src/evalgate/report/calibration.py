@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from evalgate.authored.problems import count
 from evalgate.judge.calibration_table import (
     ITEMS_TO_ASSIST,
     ITEMS_TO_DECIDE,
@@ -85,6 +86,8 @@ _STYLE = """
 
 def summary(found: Qualification) -> str:
     """How many criteria the judge decides, assists with, and leaves to clinicians."""
+    if not found.criteria:
+        return "No criterion has been held against labels."
     counts = [(sum(c.standing == standing for c in found.criteria), standing) for standing in _LOOK]
     told = {
         "decides": "the judge decides {}",
@@ -103,7 +106,7 @@ def sentences(r: CriterionReport) -> list[str]:
 
 def _agreement(r: CriterionReport) -> Iterable[str]:
     if r.labelled:
-        said = f"The judge agreed with the clinicians on {r.agreement.hits} of {r.labelled}"
+        said = f"The judge agreed with the {_raters(r)} on {r.agreement.hits} of {r.labelled}"
         yield f"{said}: kappa {_two(r.kappa)}, AC1 {_two(r.ac1)}."
 
 
@@ -117,10 +120,18 @@ def _scale(r: CriterionReport) -> Iterable[str]:
 def _faults(r: CriterionReport) -> Iterable[str]:
     if not r.labelled:
         return
-    yield (
-        f"It found {_of(r.found)} faulty outputs (at least {low_text(r.found.low)} of all such outputs) and recognised "
-        f"{_of(r.recognised)} that are in order (at least {low_text(r.recognised.low)})."
-    )
+    sides = []
+    if r.found.of:
+        sides.append(
+            f"found {_of(r.found)} faulty outputs (at least {low_text(r.found.low)} of all such outputs)"
+        )
+    if r.recognised.of:
+        sides.append(
+            f"recognised {_of(r.recognised)} that are in order (at least {low_text(r.recognised.low)})"
+        )
+    yield f"It {' and '.join(sides)}."
+    if not r.found.of:
+        yield "None of the labelled outputs is faulty, so nothing shows that it finds a fault."
     if r.strata:
         each = ", ".join(
             f"{plain(s) or 'none'} {_of(x)} (at least {low_text(x.low)})"
@@ -132,11 +143,11 @@ def _faults(r: CriterionReport) -> Iterable[str]:
 def _people(r: CriterionReport) -> Iterable[str]:
     if not r.clinicians:
         if r.labelled:
-            yield "No item has two clinicians, so nobody knows how far they agree with each other."
+            yield f"No item has two {_raters(r)}, so nobody knows how far they agree with each other."
         return
     c = r.clinicians
     yield (
-        f"On {c.items} items with several clinicians it agreed with one of them in {_percent(c.judge_agreement)} of cases "
+        f"On {count(c.items, 'item')} with several {_raters(r)} it agreed with one of them in {_percent(c.judge_agreement)} of cases "
         f"and they with each other in {_percent(c.human_agreement)}; macro-F1 {_two(c.judge)} and {_two(c.human)}, "
         f"difference {low_text(c.difference.low)} to {high_text(c.difference.high)}."
     )
@@ -152,11 +163,12 @@ def _more(r: CriterionReport) -> Iterable[str]:
     if r.length is not None:
         yield f"Its leniency goes with the length of the output by a correlation of {_two(r.length)}."
     if r.disputed:
-        yield f"Clinicians differ on {r.disputed} items and nobody settled it: the answer against the output stands."
+        differ = f"{_raters(r).capitalize()} differ on {count(r.disputed, 'item')}"
+        yield f"{differ} and nobody settled it: the answer against the output stands."
     if r.unsure:
-        yield f"Clinicians could not tell on {r.unsure} items, which are in no number here."
+        yield f"{_raters(r).capitalize()} could not tell on {count(r.unsure, 'item')}, left out of all numbers here."
     if r.simulated:
-        yield f"Labels by somebody who is no clinician: on {r.simulated} items."
+        yield f"Labels by somebody who is no clinician: on {count(r.simulated, 'item')}."
     unused = [
         (r.unused.stale, "about an earlier wording"),
         (r.unused.other_output, "about other outputs"),
@@ -165,6 +177,11 @@ def _more(r: CriterionReport) -> Iterable[str]:
     ]
     if left := ", ".join(f"{n} {why}" for n, why in unused if n):
         yield f"Labels left out: {left}."
+
+
+def _raters(r: CriterionReport) -> str:
+    """Nobody is called a clinician who is none."""
+    return "raters" if r.simulated else "clinicians"
 
 
 def _of(rate: Rate) -> str:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from evalgate.records import Decision, Evidence, Finding, FindingStatus
+from evalgate.report.lock import lock_warnings
 from evalgate.report.markup import code, name, number, section, small_table, text
 from evalgate.report.numbers import NONE, high_text, low_text, present, value_text
 from evalgate.report.page import page
 from evalgate.report.plot import interval_plot
 from evalgate.report.provenance import alphas, answers, how_to_verify, provenance
+from evalgate.report.signatures import Signatures, signatures_section, waived_lines
 from evalgate.report.trend import Earlier, Point, changes, points_of, trend_plot, trend_table
 from evalgate.report.words import (
     STATUS,
@@ -63,9 +65,12 @@ def render_html(
     *,
     stem: str = "",
     earlier: Sequence[Earlier] = (),
+    signatures: Signatures | None = None,
     title: str = "Release decision",
 ) -> str:
     """The page for `decision`, kept under the name `stem`. `earlier`: the decisions before it, oldest first.
+
+    `signatures`: its certificate with what people signed about it.
 
     Complete HTML5 text, to be written as UTF-8. Any string is shown as text, whatever it holds; missing numbers, NaN and
     infinities are shown as a dash. Notes of the evidence stand above every number.
@@ -74,8 +79,9 @@ def render_html(
     name = decision.model.get("name", "")
     body = [
         _header(decision, title),
-        section("evidence", "About this evidence", _notes(evidence)),
+        section("evidence", "About this evidence", _notes(evidence, signatures)),
         section("why", "Reasons", _reasons(decision)),
+        signatures_section(signatures),
         *_suites(decision, evidence),
         answers(evidence),
         _over_time(decision, evidence, earlier),
@@ -107,10 +113,23 @@ def _header(decision: Decision, title: str) -> str:
     )
 
 
-def _notes(evidence: Evidence | None) -> str:
+def _notes(evidence: Evidence | None, signatures: Signatures | None) -> str:
     notes = evidence.notes if evidence else ()
-    items = "\n".join(f"<li>{text(note)}</li>" for note in notes)
+    items = "\n".join(
+        [
+            *(f'<li class="s-fail"><b>{text(line)}</b></li>' for line in lock_warnings(evidence)),
+            *(f'<li class="s-fail"><b>{text(line)}</b></li>' for line in _grade(signatures)),
+            *(f"<li>{text(note)}</li>" for note in notes),
+        ]
+    )
     return f'<ul class="notes">\n{items}\n</ul>' if items else ""
+
+
+def _grade(signatures: Signatures | None) -> Iterable[str]:
+    """What stands above everything: waivers in force, and what keeps the certificate from full grade."""
+    if signatures is not None:
+        yield from (line for line in waived_lines(signatures) if line.startswith("WAIVED"))
+        yield from signatures.notes
 
 
 def _reasons(decision: Decision) -> str:

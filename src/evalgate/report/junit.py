@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from evalgate.records import Decision, Evidence, Finding
+from evalgate.report.lock import lock_text, lock_warnings
 from evalgate.report.numbers import exact_text, high_text, low_text, present, value_text
 from evalgate.report.words import (
     STATUS,
@@ -65,6 +66,7 @@ def _facts(decision: Decision, evidence: Evidence | None) -> dict[str, str]:
     }
     if evidence is not None:
         facts |= {"decided": evidence.decided, "evalgate": evidence.evalgate}
+        facts |= {"locked_plan": lock_text(evidence), "warning": "; ".join(lock_warnings(evidence))}
     return {name: value for name, value in facts.items() if value}
 
 

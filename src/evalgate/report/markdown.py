@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from evalgate.records import Decision, Evidence, Finding
+from evalgate.report.egress import egress_text
+from evalgate.report.lock import lock_warnings
 from evalgate.report.numbers import NONE, high_text, low_text, present, value_text
+from evalgate.report.signatures import Signatures, signed_lines, waived_lines
 from evalgate.report.words import (
     NO_BASELINE,
     STATUS,
@@ -37,7 +40,11 @@ _PIPES = re.compile(r"\\*\|")
 
 
 def render_markdown(
-    decision: Decision, evidence: Evidence | None = None, *, budget: int = BUDGET
+    decision: Decision,
+    evidence: Evidence | None = None,
+    *,
+    signatures: Signatures | None = None,
+    budget: int = BUDGET,
 ) -> str:
     """GitHub-flavoured Markdown of at most `budget` bytes of UTF-8, without any HTML.
 
@@ -48,8 +55,15 @@ def render_markdown(
         raise ValueError(f"found a budget of {budget} bytes, expected at least {LEAST}.")
     page = _Page(budget)
     page.add(*_head(decision))
+    if evidence is not None and evidence.egress is not None:
+        page.add(f"- network {code_span(egress_text(evidence.egress), _REASON)}")
+    page.list_("⛔ The plan", lock_warnings(evidence))
     missed = [f for f in decision.findings if f.status != "pass"]
     met = [f for f in decision.findings if f.status == "pass"]
+    if signatures is not None:
+        page.list_("⛔ Waivers", waived_lines(signatures))
+        page.list_("⛔ Grade", signatures.notes)
+        page.list_("Signatures", signed_lines(signatures))
     page.list_("Reasons that are no threshold's", other_reasons(decision))
     page.table(f"Not met: {len(missed)} of {len(decision.findings)}", _COLUMNS, map(_row, missed))
     page.list_("Why", [f"{f.suite} {f.test}: {f.reason}" for f in missed if f.reason])
@@ -87,7 +101,7 @@ class _Page:
     def list_(self, title: str, texts: Iterable[str]) -> None:
         """A heading and a list, on at most half of the room; nothing at all without texts."""
         self._left, kept = self._left // 2, self._left - self._left // 2  # tables need room, too
-        self._fill(("", f"### {title}", ""), (f"- {_code(t, _REASON)}" for t in texts))
+        self._fill(("", f"### {title}", ""), (f"- {code_span(t, _REASON)}" for t in texts))
         self._left += kept
 
     def _fill(self, head: Sequence[str], lines: Iterable[str]) -> bool:
@@ -117,12 +131,12 @@ def _head(decision: Decision) -> Iterable[str]:
     yield ""
     yield f"**{mark.meaning}** {headline(decision)} {next_step(decision)}"
     yield ""
-    yield f"- model {_code(decision.model.get('name', ''))} {_code(decision.model.get('digest', ''))}"
-    yield f"- plan {_code(decision.plan)}"
+    yield f"- model {code_span(decision.model.get('name', ''))} {code_span(decision.model.get('digest', ''))}"
+    yield f"- plan {code_span(decision.plan)}"
     if counts and not decision.integrity:
         yield f"- thresholds: {counts}"
     if decision.certificate:
-        yield f"- certificate {_code(decision.certificate)}"
+        yield f"- certificate {code_span(decision.certificate)}"
 
 
 _COLUMNS = ("", "suite", "test", "estimate", "interval", "threshold", "units", "needed")
@@ -132,8 +146,8 @@ def _row(f: Finding) -> Sequence[str]:
     bare = present(f.low) is None and present(f.high) is None
     return (
         f"{STATUS[f.status].symbol} {f.status}{' (no baseline)' if f.method == NO_BASELINE else ''}",
-        _cell(f.suite),
-        _cell(f.test),
+        table_cell(f.suite),
+        table_cell(f.test),
         value_text(f.estimate),
         NONE if bare else f"{low_text(f.low)} to {high_text(f.high)}",
         f"`{threshold_text(f.threshold)}`",
@@ -145,24 +159,24 @@ def _row(f: Finding) -> Sequence[str]:
 def _worst(findings: Iterable[Finding]) -> Iterable[Sequence[str]]:
     for f in findings:
         if f.worst and f.status != "pass":
-            yield _cell(f.suite), _cell(f.test), ", ".join(map(_cell, f.worst))
+            yield table_cell(f.suite), table_cell(f.test), ", ".join(map(table_cell, f.worst))
 
 
 def _answers(evidence: Evidence) -> Iterable[Sequence[str]]:
     for s in evidence.suites:
-        yield _cell(s.suite), str(s.items), str(s.units), answered(s.answers) or NONE
+        yield table_cell(s.suite), str(s.items), str(s.units), answered(s.answers) or NONE
 
 
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(value: object) -> str:
+def table_cell(value: object) -> str:
     """A code span that ends no cell: every pipe has exactly one backslash before it, which tables take away."""
-    return _PIPES.sub(r"\\|", _code(value))
+    return _PIPES.sub(r"\\|", code_span(value))
 
 
-def _code(value: object, longest: int = _LONGEST) -> str:
+def code_span(value: object, longest: int = _LONGEST) -> str:
     """`value` as one line in a code span, cut to `longest` characters; a dash for nothing."""
     text = plain(value)
     if not text:

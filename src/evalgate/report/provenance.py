@@ -8,7 +8,9 @@ from html import escape
 
 from evalgate import digest
 from evalgate.records import Decision, Evidence, Finding, ModelIdentity, Status, SuiteEvidence
+from evalgate.report.egress import egress_text
 from evalgate.report.json import json_text
+from evalgate.report.lock import lock_text
 from evalgate.report.markup import code, facts, name, section, small_table, text
 from evalgate.report.numbers import NONE, exact_text
 from evalgate.report.words import METHODS, STATUSES, plain, served_by
@@ -48,6 +50,7 @@ def provenance(decision: Decision, evidence: Evidence | None) -> str:
         *(_served("baseline", evidence.baseline) if evidence else ()),
         *(_served("judge", evidence.judge) if evidence else ()),
         ("plan digest", _or_none(decision.plan, "none: no plan was made")),
+        ("locked plan", text(lock_text(evidence))),
         ("exit code", str(decision.exit)),
         ("attempt", "" if decision.attempt is None else str(decision.attempt)),
         ("certificate", _or_none(decision.certificate, "none: this decision is not signed")),
@@ -58,6 +61,7 @@ def provenance(decision: Decision, evidence: Evidence | None) -> str:
             ("decided", text(evidence.decided)),
             ("asked", f"{evidence.asked} questions now, {evidence.kept} answers kept from before"),
             ("made by", text(f"evalgate {evidence.evalgate}, Python {evidence.python}")),
+            ("network", text(egress_text(evidence.egress)) if evidence.egress else ""),
         ]
     methods = dict.fromkeys(f.method for f in decision.findings)
     rows += [(f"method: {m}", METHODS[m].note if m in METHODS else NONE) for m in methods]
@@ -118,7 +122,7 @@ def how_to_verify(decision: Decision, evidence: Evidence | None, stem: str) -> s
         f"{plain(d).removeprefix('sha256:')}  {plain(path)}" for path, d in known.items()
     )
     model = shlex.quote(plain(decision.model.get("name", "")))
-    steps = (
+    steps = [
         (
             "The decision and the files that decided are the ones you hold:",
             f"sha256sum --check <<'END'\n{sums}\nEND",
@@ -131,7 +135,16 @@ def how_to_verify(decision: Decision, evidence: Evidence | None, stem: str) -> s
             "The model, asked again. Where the server is not deterministic, single answers differ, and numbers with them:",
             f"evalgate gate check {model} --fresh",
         ),
-    )
+    ]
+    if decision.certificate:
+        certificate = shlex.quote(plain(decision.certificate))
+        steps.insert(
+            0,
+            (
+                "The certificate was signed by the gate's key, the ledger knows it, and the model's files are the certified ones:",
+                f"evalgate verify {certificate}",
+            ),
+        )
     listed = "\n".join(
         f'<li><p>{text(what)}</p><pre tabindex="0"><code>{escape(command)}</code></pre></li>'
         for what, command in steps
@@ -141,6 +154,18 @@ def how_to_verify(decision: Decision, evidence: Evidence | None, stem: str) -> s
         "How to verify",
         "<p>In the directory of the project, at the commit that was checked:</p>",
         f"<ol>\n{listed}\n</ol>",
+        _shown(signed=bool(decision.certificate)),
+    )
+
+
+def _shown(*, signed: bool) -> str:
+    """What the commands show, and what they do not."""
+    if signed:
+        return (
+            "<p>The signature shows which key decided; take that key from a place that you trust, not from where this page came "
+            "from. The commands after it show that files and numbers fit together.</p>"
+        )
+    return (
         "<p>This shows that files and numbers fit together. Who decided, and that nobody computed everything anew with other "
-        "files, only a signature could show, and this version does not sign.</p>",
+        "files, only a signature could show, and this decision has no certificate: no bytes of a model were identified.</p>"
     )

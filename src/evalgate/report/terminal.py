@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from evalgate.records import Decision, Evidence, Finding, FindingStatus, Record, Verdict
+from evalgate.report.egress import egress_text
+from evalgate.report.lock import lock_warnings
 from evalgate.report.numbers import NONE, high_text, low_text, value_text
 from evalgate.report.words import (
     NO_BASELINE,
@@ -170,6 +172,8 @@ class _Printer:
             (f"  {digest}" if digest else "", "dim"),
         )
         self.console.print(Padding(Text(self.text(f"{headline(d)} {next_step(d)}")), (0, 0, 1, 2)))
+        for warning in lock_warnings(self.evidence):
+            self.line((warning, "bold red"))
 
     def table(self) -> None:
         """One row per finding under the name of its suite."""
@@ -292,6 +296,8 @@ class _Printer:
             ("certificate", d.certificate or ""),
             ("report", "" if report is None else str(report)),
         ]
+        if self.evidence is not None and self.evidence.egress is not None:
+            rows.append(("network", egress_text(self.evidence.egress)))
         for label, value in rows:
             if value:
                 width = max(len(name) for name, filled in rows if filled)

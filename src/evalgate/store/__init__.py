@@ -1,6 +1,6 @@
 """Runs on disk: a directory per run, keyed by the digest of everything that can change an answer."""
 
-from evalgate.store.run import Manifest, Row, Run, RunWriter, read_manifest, run_directory
+from evalgate.store.run import Manifest, Row, Run, RunWriter, last_sum, read_manifest, run_directory
 from evalgate.store.shelf import KeptRun, kept_runs, open_run, repeats
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Run",
     "RunWriter",
     "kept_runs",
+    "last_sum",
     "open_run",
     "read_manifest",
     "repeats",

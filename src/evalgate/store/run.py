@@ -7,6 +7,9 @@ A line of `answers.jsonl` is `{"sum":"<32 hex>","row":{...}}`, where `sum` is bl
 and the bytes of `row`; the chain starts at the run's key. So an edited, removed, reordered or transplanted line is
 noticed (IntegrityError), while a last line without its newline is a torn write and is dropped. The checksum is not a
 signature: it proves that nothing changed by accident or by hand, not that nobody recomputed it.
+
+A sealed run is the same with every row encrypted under a key of its own: `row` is then a text, and the chain is over what
+is on disk, so that it can be checked without the key.
 """
 
 from __future__ import annotations
@@ -24,13 +27,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
 from evalgate import digest
 from evalgate.errors import InfrastructureError, IntegrityError
 from evalgate.records import ModelIdentity, Record, Reply, Sampling, Try
+
+if TYPE_CHECKING:
+    from evalgate.crypto.seal import SealKey
 
 FORMAT = 1
 _PREFIX = b'{"sum":"'
@@ -39,6 +45,8 @@ _HEAD = len(_PREFIX) + 32 + len(_MIDDLE)
 _FLUSH_SECONDS = 1.0
 _FLUSH_BYTES = 1 << 20
 EARLIER = "earlier"
+PURGED = "purged.json"
+"""Lies in a run whose texts were purged on purpose (store/purge.py): no answer of it counts any more."""
 _SUSPECT = "suspect"
 
 
@@ -102,8 +110,9 @@ def _sum(previous: bytes, row: bytes) -> bytes:
 class Run:
     """A run opened for reading: an index of row offsets, rows read on demand. Memory: 16 bytes an item."""
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
-        """Verifies every row. Raises IntegrityError for anything that is not what was written."""
+    def __init__(self, path: Path, manifest: Manifest, seal: SealKey | None = None) -> None:
+        """Verifies every row. `seal`: the key of a sealed run. Raises IntegrityError for anything that is not what was written."""
+        self._cipher = seal.rows(manifest.key) if seal else None
         self.path = path
         self.manifest = manifest
         self.answers = path / "answers.jsonl"
@@ -126,7 +135,7 @@ class Run:
                 code="EG401",
             )
         with _disk(self.answers):
-            if self.answers.exists():
+            if self.answers.exists() and not (path / PURGED).exists():
                 self._index()
 
     def __repr__(self) -> str:
@@ -164,8 +173,8 @@ class Run:
                         number, "a row whose checksum does not follow from the rows before it"
                     )
                 try:
-                    read = _decode(row)
-                except msgspec.MsgspecError as e:
+                    read = self._read(row)
+                except ValueError as e:  # msgspec's are, too
                     raise self._broken(number, f"a row that cannot be read ({e})") from None
                 n = read.n
                 if self.began is None:
@@ -176,6 +185,14 @@ class Run:
                 self._note(n, self.end + _HEAD, row)
                 self.end += len(line)
                 self.last_sum = found
+
+    def _read(self, row: bytes) -> Row:
+        return _decode(self._cipher.open(row) if self._cipher else row)
+
+    def _written(self, row: Row) -> bytes:
+        """The bytes that stand for `row` in the file."""
+        plain = _encode(row)
+        return self._cipher.seal(plain) if self._cipher else plain
 
     def _note(self, n: int, offset: int, row: bytes) -> None:
         self._offset[n] = offset
@@ -205,7 +222,7 @@ class Run:
                 where=str(self.answers),
                 code="EG402",
             )
-        return _decode(row)
+        return self._read(row)
 
     def close(self) -> None:
         """Closes the file. Reading again opens it again."""
@@ -215,6 +232,15 @@ class Run:
 
     def __del__(self) -> None:
         self.close()
+
+
+def last_sum(path: Path) -> str:
+    """The chained checksum of the last whole row of the run in `path`, as it stands there; "" if there is none."""
+    last = b""
+    with contextlib.suppress(FileNotFoundError), (path / "answers.jsonl").open("rb") as f:
+        for line in f:
+            last = line if line.endswith(b"\n") else last
+    return last[len(_PREFIX) : len(_PREFIX) + 32].decode("ascii", "replace")
 
 
 def read_manifest(path: Path) -> Manifest | None:
@@ -235,12 +261,20 @@ class RunWriter:
     """The one writer of a run; a context manager that holds the lock. Rows are at most a second behind on disk.
 
     With `fresh` what is there becomes an earlier repeat and everything is asked again; with `suspect` it is put where no
-    reader looks. Raises InfrastructureError if another process holds the lock or the disk is full; IntegrityError as `Run`.
+    reader looks; with `seal` every row is encrypted. Raises InfrastructureError if another process holds the lock or the disk is
+    full; IntegrityError as `Run`.
     """
 
     def __init__(
-        self, path: Path, manifest: Manifest, *, fresh: bool = False, suspect: bool = False
+        self,
+        path: Path,
+        manifest: Manifest,
+        *,
+        fresh: bool = False,
+        suspect: bool = False,
+        seal: SealKey | None = None,
     ) -> None:
+        self._seal = seal
         self._path = path
         self._manifest = manifest
         self._aside = _SUSPECT if suspect else EARLIER if fresh else ""
@@ -252,14 +286,19 @@ class RunWriter:
 
     def __enter__(self) -> Self:
         with _disk(self._path):
-            self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self._path.parents[1], self._path.parent, self._path):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # the mode is of the last
             self._lock = os.open(self._path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._acquire()
             with _disk(self._path):
+                if not self._aside and (self._path / PURGED).exists():
+                    self._aside = (
+                        EARLIER  # what was purged stays told; the answers to come are a new run
+                    )
                 if self._aside:
                     self._set_aside()
-                self.run = Run(self._path, self._manifest)
+                self.run = Run(self._path, self._manifest, self._seal)
                 self._write_manifest()
                 self._fd = os.open(
                     self.run.answers, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
@@ -288,12 +327,15 @@ class RunWriter:
         os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
     def _set_aside(self) -> None:
-        """Old answers are kept below the new ones, never overwritten. The manifest goes first: answers need it to be read."""
-        old = [self._path / name for name in ("run.json", "answers.jsonl")]
+        """Old answers are kept below the new ones, never overwritten. The manifest goes first: answers need it to be read;
+        the mark of a purge goes last: nothing counts before it is gone.
+        """
+        old = [self._path / name for name in ("run.json", "answers.jsonl", PURGED)]
         if not any(path.exists() for path in old):
             return
         aside = self._path / self._aside / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-        aside.mkdir(parents=True, mode=0o700)
+        aside.parent.mkdir(exist_ok=True, mode=0o700)
+        aside.mkdir(mode=0o700)
         for path in old:
             if path.exists():
                 path.rename(aside / path.name)
@@ -314,7 +356,7 @@ class RunWriter:
         """Appends one answer. After a failed write nothing more is taken: it would not follow from what is on disk."""
         if self._broken:
             return
-        row = _encode(
+        row = self.run._written(  # noqa: SLF001 (writer and reader are one file's two ends)
             Row(
                 n=ordinal,
                 id=item_id,
@@ -330,7 +372,7 @@ class RunWriter:
         )
         self._sum = _sum(self._sum, row)
         line = b"%s%s%s%s}\n" % (_PREFIX, self._sum, _MIDDLE, row)
-        self.run._note(ordinal, self._end + _HEAD, row)  # noqa: SLF001 (writer and reader are one file's two ends)
+        self.run._note(ordinal, self._end + _HEAD, row)  # noqa: SLF001 (likewise)
         self._end += len(line)
         self.run.end = self._end
         self.run.last_sum = self._sum

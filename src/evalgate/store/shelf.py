@@ -1,13 +1,15 @@
-"""Which runs there are: those in use, and under each the earlier ones that `--fresh` set aside."""
+"""Which runs there are: those in use, under each the earlier ones that `--fresh` set aside, and which were purged."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from evalgate.errors import IntegrityError
 from evalgate.records import Record
-from evalgate.store.run import EARLIER, Run, read_manifest
+from evalgate.store.run import EARLIER, PURGED, Run, read_manifest
 
 
 class KeptRun(Record, kw_only=True):
@@ -50,3 +52,35 @@ def open_run(kept: KeptRun) -> Run:
             code="EG401",
         )
     return Run(kept.path, manifest)
+
+
+class Mark(Record, kw_only=True):
+    """purged.json: when (UTC), and by which entry of the ledger."""
+
+    at: str
+    entry: int
+
+
+def read_mark(path: Path) -> Mark | None:
+    """The mark in a run's directory, None if it was not purged. Raises IntegrityError (EG813)."""
+    try:
+        return msgspec.json.decode((path / PURGED).read_bytes(), type=Mark)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as e:
+        raise no_mark(path, f"a mark that cannot be read ({type(e).__name__})") from None
+
+
+def earlier_marks(path: Path) -> list[Mark]:
+    """The purges that a run's directory has seen and was asked again after, oldest first. Raises IntegrityError (EG813)."""
+    found = (read_mark(mark.parent) for mark in sorted(path.glob(f"*/*/{PURGED}")))
+    return [mark for mark in found if mark is not None]
+
+
+def no_mark(path: Path, found: str) -> IntegrityError:
+    """The error of a mark that nothing bears out (EG813)."""
+    return IntegrityError(
+        f"found {found}, expected the mark that 'evalgate run purge' leaves. Find out who put it there, or removed the answers.",
+        where=(path / PURGED).as_posix(),
+        code="EG813",
+    )

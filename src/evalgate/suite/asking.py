@@ -9,6 +9,7 @@ from evalgate.authored import GoldSet
 from evalgate.errors import FileProblems, IntegrityError
 from evalgate.records import Message, ModelIdentity, Record, Reply
 from evalgate.store import Manifest, Run, RunWriter, run_directory
+from evalgate.store.released import released
 from evalgate.suite.parse import parser_id
 from evalgate.suite.project import LoadedSuite, Project
 
@@ -52,6 +53,26 @@ def identify_model(project: Project, name: str | None) -> ModelIdentity:
     return identify(chosen, spec, project.root)
 
 
+def identify_baseline(project: Project) -> ModelIdentity | None:
+    """Who is compared with; None where gate.toml names nobody and nothing was promoted.
+
+    Raises what `identify_model` raises, IntegrityError (EG744) if the promoted model's files are not the promoted ones.
+    """
+    name = project.gate.settings.baseline
+    if name is None:
+        return None
+    found = identify_model(project, name)
+    before = released(project.root)
+    if before is not None and before.digest != found.digest:
+        raise IntegrityError(
+            f"found other files than were promoted ({found.digest[:19]}), expected {before.digest[:19]}, the baseline that "
+            f"'{before.alias}' stands for. Put them back; a new model gets a table of its own.",
+            where=f"evalgate.toml: [models.{name}]",
+            code="EG744",
+        )
+    return found
+
+
 def ask_model(
     project: Project,
     identity: ModelIdentity,
@@ -70,7 +91,8 @@ def ask_model(
     manifests = {n: manifest_of(s, identity) for n, s in project.suites.items()}
     paths = {n: run_directory(project.reports, m) for n, m in manifests.items()}
     runs = {n: str(p) for n, p in paths.items()}
-    found = {} if fresh else {n: Run(paths[n], m) for n, m in manifests.items()}
+    seal = project.seal
+    found = {} if fresh else {n: Run(paths[n], m, seal) for n, m in manifests.items()}
     todo = [n for n in manifests if n not in found or not found[n].complete]
     verified = {runs[n]: run for n, run in found.items() if n not in todo}
     if not todo:
@@ -82,7 +104,7 @@ def ask_model(
             counts = _measured(server, {n: (project.suites[n], found.get(n)) for n in todo})
             for n in todo:
                 loaded = project.suites[n]
-                with RunWriter(paths[n], manifests[n], fresh=fresh) as writer:
+                with RunWriter(paths[n], manifests[n], fresh=fresh, seal=seal) as writer:
                     count = _Counter(name, loaded, writer, progress, counts.get(n))
 
                     def tick(writer: RunWriter = writer) -> None:
@@ -100,7 +122,7 @@ def ask_model(
     except IntegrityError as e:
         # Other bytes than those that were digested may have answered: nothing of these runs is kept in its place.
         for n in todo if e.code == "EG330" else ():
-            with RunWriter(paths[n], manifests[n], suspect=True):
+            with RunWriter(paths[n], manifests[n], suspect=True, seal=seal):
                 pass
         raise
     return AskedModel(identity=identity, runs=runs, asked=asked, verified=verified)

@@ -9,7 +9,9 @@ import sys
 import traceback
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from evalgate import digest
 from evalgate.authored import (
@@ -28,18 +30,28 @@ from evalgate.authored import (
     nearest,
     relative,
 )
+from evalgate.authored.card import SEALED
 from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import UsageError
 from evalgate.records import ModelSpec, Record
+from evalgate.store.released import released
 from evalgate.suite.answers import check_expected
 from evalgate.suite.suite import Suite
 
 if TYPE_CHECKING:
     from evalgate.authored.labels import Label
     from evalgate.authored.rubric import Rubric
+    from evalgate.crypto.seal import SealKey
     from evalgate.judge.review import ReviewPlan
 
 _SHOWN = 20  # problems of one kind in one file
+
+
+class Opening(NamedTuple):
+    """What opens sealed sets in place of the dev sets: the seal key, and the alpha that is left for each set by its digest."""
+
+    key: SealKey
+    alphas: Mapping[str, float]
 
 
 class LoadedSuite(Record, kw_only=True):
@@ -65,13 +77,32 @@ class LoadedSuite(Record, kw_only=True):
         """Names of its test functions, without `test_`."""
         return tuple(self.functions)
 
+    @property
+    def gold_file(self) -> str:
+        """The gold set's file, below the project."""
+        name: str = self.suite.gold
+        return name if self.gold.path.suffix != SEALED else f"{name.removesuffix('.jsonl')}{SEALED}"
+
+    @property
+    def digest_on_disk(self) -> str:
+        """Of the gold set's file: that of its text, or of the sealed file."""
+        sealed = self.card.sealed if self.card else None
+        known: str = sealed.cipher if sealed else self.gold.digest
+        return known
+
 
 class Project:
-    """A checked project. `suites` follows the order of gate.toml."""
+    """A checked project. `suites` follows the order of gate.toml; with `sealed` their gold sets are the sealed ones."""
 
     def __init__(
-        self, root: Path, gate: GateFile, settings: Settings, suites: Mapping[str, LoadedSuite]
+        self,
+        root: Path,
+        gate: GateFile,
+        settings: Settings,
+        suites: Mapping[str, LoadedSuite],
+        sealed: Opening | None = None,
     ) -> None:
+        self.sealed = sealed
         self.root = root
         self.gate = gate
         self.settings = settings
@@ -82,8 +113,19 @@ class Project:
 
     @property
     def reports(self) -> Path:
-        """Where runs and reports are kept."""
-        return self.root / "reports"
+        """Where runs and reports are kept; those of sealed sets apart from all others."""
+        return self.root / "reports" / "sealed" if self.sealed else self.root / "reports"
+
+    @property
+    def seal(self) -> SealKey | None:
+        """The key under which runs are kept, None for plain ones."""
+        return self.sealed.key if self.sealed else None
+
+    def alpha(self, suite: str) -> float:
+        """One-sided alpha of every finding of a suite: the file's own, or what an attempt may spend on its sealed set."""
+        if self.sealed is None:
+            return self.gate.settings.alpha
+        return self.sealed.alphas[self.suites[suite].gold.digest]
 
     def model(self, name: str | None) -> tuple[str, ModelSpec]:
         """The model of evalgate.toml named `name`, a .gguf file by its path, or the default candidate.
@@ -113,7 +155,7 @@ class Project:
 def load_header(root: Path) -> Project:
     """Only gate.toml and evalgate.toml, no suites. If they have problems, raises FileProblems with those of all files."""
     problems = Problems()
-    gate = load_gate(root / "gate.toml", root, problems)
+    gate = _load_gate(root, problems)
     settings = load_settings(root / "evalgate.toml", root, problems)
     if problems or gate is None or settings is None:
         return load_project(root)
@@ -126,23 +168,28 @@ def load_again(project: Project) -> Project:
     Bytes of suite modules are the plan's business. Raises FileProblems like `load_project`.
     """
     header = load_header(project.root)
-    files = [(s.gold.path, s.gold.digest) for s in project.suites.values()]
+    files = [(s.gold.path, s.digest_on_disk) for s in project.suites.values()]
     files += [(project.root / s.suite.prompt, s.prompt.digest) for s in project.suites.values()]
     try:
         if all(digest.of_file(path) == known for path, known in files):
-            return Project(project.root, header.gate, header.settings, project.suites)
+            return Project(
+                project.root, header.gate, header.settings, project.suites, project.sealed
+            )
     except OSError:
         pass  # a file is gone: loading says which
-    return load_project(project.root, only=set(project.suites))
+    return load_project(project.root, only=set(project.suites), sealed=project.sealed)
 
 
-def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
+def load_project(
+    root: Path, *, only: Collection[str] | None = None, sealed: Opening | None = None
+) -> Project:
     """Loads and checks everything that decides, under `root`. `only` limits which suites are loaded (partial runs).
 
-    Raises FileProblems with all problems of all files.
+    `sealed`: each suite asks the sealed set beside its dev set. Raises FileProblems with all problems of all files; of
+    sealed sets IntegrityError, too (`load_sealed`).
     """
     problems = Problems()
-    gate = load_gate(root / "gate.toml", root, problems)
+    gate = _load_gate(root, problems)
     settings = load_settings(root / "evalgate.toml", root, problems)
     suites: dict[str, LoadedSuite] = {}
     present = [p.stem.removeprefix("test_") for p in sorted((root / "suites").glob("test_*.py"))]
@@ -150,13 +197,16 @@ def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
         gate.suites if gate else present
     ):  # a faulty gate.toml hides no problem of the other files
         if only is None or name in only:
-            loaded = _load_suite(root, name, problems)
+            loaded = _load_suite(root, name, problems, sealed)
             if loaded:
                 suites[name] = loaded
     _refuse_links(root, problems)
     if gate:
-        _check_judged(gate, suites, problems)
-        check_feasible(gate, {name: s.gold for name, s in suites.items()}, problems)
+        _check_judged(gate, suites, problems, sealed)
+        golds = {n: s.gold for n, s in suites.items()}
+        left = sealed.alphas if sealed else {}
+        alphas = {n: left[g.digest] for n, g in golds.items() if g.digest in left}
+        check_feasible(gate, golds, problems, alphas=alphas)
         if gate.settings.baseline and settings and gate.settings.baseline not in settings.models:
             problems.add(
                 "gate.toml",
@@ -167,13 +217,35 @@ def load_project(root: Path, *, only: Collection[str] | None = None) -> Project:
     problems.raise_if_any()
     assert gate is not None
     assert settings is not None
-    return Project(root, gate, settings, suites)
+    return Project(root, gate, settings, suites, sealed)
 
 
-def _check_judged(gate: GateFile, suites: Mapping[str, LoadedSuite], problems: Problems) -> None:
+def _load_gate(root: Path, problems: Problems) -> GateFile | None:
+    """gate.toml, with the model that was promoted last as its baseline, whatever the file names."""
+    before = released(root)
+    gate = load_gate(root / "gate.toml", root, problems, promoted=before is not None)
+    if gate is None or before is None:
+        return gate
+    settings = msgspec.structs.replace(gate.settings, baseline=before.model)
+    return msgspec.structs.replace(gate, settings=settings)
+
+
+def _check_judged(
+    gate: GateFile,
+    suites: Mapping[str, LoadedSuite],
+    problems: Problems,
+    sealed: Opening | None,
+) -> None:
     """A row with a judge needs a rubric, and is about the candidate alone."""
     for (name, key), line in gate.lines.items():
         if not gate.suites[name][key].judge:
+            continue
+        if sealed:
+            message = (
+                f"found a judge for [{name}] {key}, expected none in a sealed check: people would have to label answers to "
+                "sealed items, which this version cannot show them. Decide by dev sets and labels: require_sealed = false."
+            )
+            problems.add("gate.toml", "EG764", message, line=line)
             continue
         if name in suites and suites[name].rubric is None:
             message = f"found a judge for [{name}] {key} and no rubric, expected rubrics/{name}.toml. Write it: docs/rubrics.md."
@@ -198,7 +270,9 @@ def _refuse_links(root: Path, problems: Problems) -> None:
                 )
 
 
-def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None:
+def _load_suite(
+    root: Path, name: str, problems: Problems, sealed: Opening | None
+) -> LoadedSuite | None:
     path = root / "suites" / f"test_{name}.py"
     if not path.is_file():
         return None  # a missing suite is no faulty file but a way around the gate: its rows have no test
@@ -221,12 +295,13 @@ def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None
         problems.add(
             suite.gold,
             "EG212",
-            'found a sealed gold set, expected split = "dev": this version cannot keep results of a sealed set secret. '
-            "Keep it out of the project until it can.",
+            'found a sealed gold set in a suite, expected split = "dev". Seal it beside the dev set: evalgate gold seal.',
         )
+    if sealed and gold is not None:
+        gold, card = _opened(root, suite, gold, sealed.key, problems)
     if gold is None or prompt is None:
         return None
-    _check_items(suite, gold, prompt, problems)
+    check_items(suite, gold, prompt, relative(gold.path, root) if sealed else suite.gold, problems)
     functions = {
         key.removeprefix("test_"): value
         for key, value in module.items()
@@ -245,8 +320,27 @@ def _load_suite(root: Path, name: str, problems: Problems) -> LoadedSuite | None
         prompt=prompt,
         functions=functions,
         marks=marks,
-        **_load_rubric(root, name, gold, problems),
+        **({} if sealed else _load_rubric(root, name, gold, problems)),
     )
+
+
+def _opened(
+    root: Path, suite: Suite, dev: GoldSet, key: SealKey, problems: Problems
+) -> tuple[GoldSet | None, Card | None]:
+    """The sealed set beside the dev set of a suite, proven to be apart from it."""
+    from evalgate.authored.sealed import check_apart, load_sealed, sealed_path
+
+    path = sealed_path(root / suite.gold)
+    name = relative(path, root)
+    if not path.exists():
+        message = "found no sealed set, expected one for every suite of a sealed check. Make one: evalgate gold seal."
+        problems.add(name, "EG763", message)
+        return None, None
+    opened = load_sealed(path, root, key, problems)
+    if opened is None:
+        return None, None
+    check_apart(opened[0], dev, name, problems)
+    return opened
 
 
 def _load_rubric(root: Path, name: str, gold: GoldSet, problems: Problems) -> dict[str, Any]:
@@ -330,7 +424,7 @@ def _harmless_words(error: BaseException) -> str:
     return ""
 
 
-def _check_items(suite: Suite, gold: GoldSet, prompt: Prompt, problems: Problems) -> None:
+def check_items(suite: Suite, gold: GoldSet, prompt: Prompt, name: str, problems: Problems) -> None:
     """Every item must fill the prompt, and its expected value must be readable by the suite's parser."""
     needed = set(prompt.placeholders)
     convert = getattr(suite.parse, "gold", None)
@@ -352,10 +446,10 @@ def _check_items(suite: Suite, gold: GoldSet, prompt: Prompt, problems: Problems
         for code, message in faults:
             shown += 1
             if shown <= _SHOWN:
-                problems.add(suite.gold, code, message, line=ordinal + 1)
+                problems.add(name, code, message, line=ordinal + 1)
     if shown > _SHOWN:
         problems.add(
-            suite.gold,
+            name,
             "EG209",
             f"found {shown - _SHOWN} more items like these, expected none. Mend them.",
         )

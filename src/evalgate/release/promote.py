@@ -1,0 +1,292 @@
+"""`gate promote`: a signed alias moves to a model whose certificate, bytes, plan and signatures all hold at this moment."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from evalgate.authored.keyring import Keyring
+from evalgate.errors import EvalgateError, Exit, InfrastructureError, UsageError
+from evalgate.gate.evidence import files_of
+from evalgate.gate.plan import plan_digest
+from evalgate.records import Record
+from evalgate.release.admission import (
+    Check,
+    Found,
+    caught,
+    check_bytes,
+    check_expiry,
+    check_verdict,
+    code_of,
+    fails,
+    find_certificate,
+    holds,
+    settings_of,
+    skipped,
+)
+from evalgate.release.locked import check_locked, lock_notes
+from evalgate.release.people import check_signoffs, check_waived, waivers
+from evalgate.store.aliases import (
+    Alias,
+    alias_fault,
+    alias_path,
+    check_beyond,
+    read_alias,
+    seal_alias,
+)
+from evalgate.store.certificate import keep, read
+from evalgate.store.ledger import Ledger
+from evalgate.store.released import DEFAULT_ALIAS, Released, released
+from evalgate.store.signer import gate_signer, keyring_of
+from evalgate.suite import Project, load_project
+
+How = Literal["promoted", "promoted again", "rolled back"]
+_ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+class Promotion(Record, kw_only=True):
+    """What came of it: every check, and the entry's number in the ledger where all hold. `notes` stand beside it."""
+
+    model: str
+    alias: str
+    checks: tuple[Check, ...]
+    exit: int
+    seq: int | None = None
+    how: How = "promoted"
+    notes: tuple[str, ...] = ()
+
+
+def promote(root: Path, model: str, alias: str = DEFAULT_ALIAS) -> Promotion:
+    """Moves `alias` to `model`, or says everything that forbids it. One promotion of a project at a time.
+
+    A model whose certificate has been promoted to this alias before is rolled back to: its plan may be an older one then. What
+    the alias stands for already is promoted again: only the certificate and the bytes are looked at, since the promotion
+    itself has changed the plan (the model is the baseline now).
+    Raises UsageError (no such model or alias name), Undecided (EG725: no certificate), IntegrityError (ledger, certificate),
+    InfrastructureError (EG735: cannot be written).
+    """
+    if not _ALIAS.fullmatch(alias):
+        raise UsageError(
+            f"found the alias {alias!r}, expected lower-case letters, digits, `.`, `_` and `-`. Rename it.",
+            code="EG734",
+        )
+    if model not in settings_of(root).models:
+        raise UsageError(
+            f"found no [models.{model}], expected one: what is promoted is the next candidates' baseline. Add its table.",
+            where="evalgate.toml",
+            code="EG732",
+        )
+    keyring = keyring_of(root)
+    ledger = Ledger(root, keyring)
+    with _alone(root):
+        ledger.check_clock()
+        check_beyond(root, ledger)
+        found = find_certificate(root, keyring, model)
+        history = [e.body for e in ledger.of_kind("promotion") if e.body["alias"] == alias]
+        how = _how([body["certificate"] for body in history], found.certificate.digest)
+        checks, notes = _checks(root, found, ledger, keyring, how=how)
+        code = code_of(checks)
+        seq = None
+        if code == Exit.OPEN:
+            seq = _move(root, found, ledger, alias, notes)
+    return Promotion(
+        model=model,
+        alias=alias,
+        checks=tuple(checks),
+        exit=int(code),
+        seq=seq,
+        how=how,
+        notes=tuple(notes),
+    )
+
+
+def _how(history: list[str], certificate: str) -> How:
+    """What a promotion of `certificate` is, after those of `history`."""
+    if certificate not in history:
+        return "promoted"
+    return "promoted again" if history[-1] == certificate else "rolled back"
+
+
+def _checks(
+    root: Path, found: Found, ledger: Ledger, keyring: Keyring, *, how: How
+) -> tuple[list[Check], list[str]]:
+    certificate, predicate = found.certificate, found.certificate.predicate
+    given = waivers(ledger, certificate, keyring)
+    checks = [
+        holds("the certificate", f"{found.path}, signed by {certificate.key.name}"),
+        check_waived(found, given) if given else check_verdict(certificate),
+        check_expiry(certificate),
+        files := check_bytes(certificate, root),
+    ]
+    if files.outcome == "fails":
+        checks.append(skipped("the plan", "the model's files come first"))
+    elif how != "promoted again":
+        checks += _check_project(root, found, ledger, keyring, rollback=how == "rolled back")
+    notes = [f"WAIVED: {w.suite} {w.test} until {w.until}: {w.reason}" for w in given]
+    notes += lock_notes(root)
+    if not predicate.require_sealed:
+        notes.append(
+            "development grade: gate.toml says require_sealed = false, so developers may have seen the gold sets"
+        )
+    if certificate.key.grade:
+        notes.append(
+            f"development grade: the key {certificate.key.name!r} lies where developers can read it"
+        )
+    return checks, notes
+
+
+def _check_project(
+    root: Path, found: Found, ledger: Ledger, keyring: Keyring, *, rollback: bool
+) -> list[Check]:
+    """What gate.toml and its project ask for as they stand now: the plan, sealed gold sets, signatures."""
+    try:
+        project = load_project(root)
+    except EvalgateError as e:
+        return [caught("the plan", e)]
+    then = "rolled back to: it was current when this was promoted"
+    checks = [
+        holds("the plan", then) if rollback else _check_plan(project, found),
+        check_locked(project, found, rollback=rollback),
+    ]
+    settings = project.gate.settings
+    if settings.require_sealed:
+        checks.append(_check_sealed(ledger, found))
+    return checks + check_signoffs(ledger, found.certificate, settings.sign_off, keyring)
+
+
+def _check_plan(project: Project, found: Found) -> Check:
+    """Whether the project decides today as it did when this was certified; names what is another now."""
+    from evalgate.suite.asking import identify_baseline, identify_model
+    from evalgate.suite.judging import identify_judge
+
+    certificate = found.certificate
+    what, name = "the plan", certificate.model["name"]
+    evidence = certificate.predicate.evidence
+    try:
+        _, spec = project.model(name)
+        candidate = identify_model(project, name)
+        if candidate.digest != certificate.model["digest"]:
+            where = f"evalgate.toml: [models.{name}] names other files ({candidate.digest[:19]})"
+            return fails(what, f"{where} than were certified", Exit.INTEGRITY)
+        baseline = identify_baseline(project)
+        judge = identify_judge(project, [candidate, *([baseline] if baseline else [])])
+        now = plan_digest(project, spec, baseline.digest if baseline else None, judge=judge)
+    except EvalgateError as e:
+        return caught(what, e)
+    if now == certificate.predicate.decision["plan"]:
+        return holds(what, now[:19])
+    files = files_of(project, candidate)
+    changed = [
+        n for n in sorted({*files, *evidence.files}) if files.get(n) != evidence.files.get(n)
+    ]
+    if (baseline.digest if baseline else None) != (
+        evidence.baseline.digest if evidence.baseline else None
+    ):
+        changed.append("the baseline")
+    changed = changed or ["evalgate's version, the judge, or the server's arguments"]
+    more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+    return fails(
+        what,
+        f"changed since the certificate: {', '.join(changed[:5])}{more}; check the model again",
+        Exit.INTEGRITY,
+    )
+
+
+def _check_sealed(ledger: Ledger, found: Found) -> Check:
+    """Whether the same bytes have opened the gate on sealed gold sets, too."""
+    model = found.certificate.model["digest"]
+    for entry in reversed(ledger.of_kind("decision")):
+        if entry.body.get("sealed") and entry.body["model"].get("digest") == model:
+            if entry.body["decision"] == "open":
+                return holds("sealed gold sets", f"open at {entry.at}")
+            return fails("sealed gold sets", "not open", Exit.CLOSED)
+    return fails(
+        "sealed gold sets",
+        f"never checked; run 'evalgate gate check {found.certificate.model['name']} --sealed' as the gate's identity "
+        "(or require_sealed = false in gate.toml: promotion at development grade)",
+        Exit.UNDECIDED,
+    )
+
+
+def _move(root: Path, found: Found, ledger: Ledger, alias: str, notes: list[str]) -> int:
+    certificate = found.certificate
+    key = gate_signer(root, ledger.keyring).private
+    before = released(root, alias)
+    body = {
+        "alias": alias,
+        "model": certificate.model["name"],
+        "digest": certificate.model["digest"],
+        "certificate": certificate.digest,
+        "path": found.path,
+        "plan": certificate.predicate.decision["plan"],
+        "before": before.certificate if before else None,
+        "notes": notes,
+    }
+    entry = ledger.append("promotion", body, key)
+    told = Alias(
+        alias=alias,
+        model=certificate.model["name"],
+        digest=certificate.model["digest"],
+        certificate=certificate.digest,
+        seq=entry.seq,
+    )
+    keep(alias_path(root, alias), seal_alias(told, key))
+    return entry.seq
+
+
+def resolve(root: Path, alias: str) -> tuple[Released, Found]:
+    """What an alias stands for, by the ledger, the alias's file and the certificate, which must say the same.
+
+    Raises UsageError (EG736: never promoted), IntegrityError (EG737: they differ; and what reading them raises).
+    """
+    keyring = keyring_of(root)
+    now = released(root, alias)
+    path = alias_path(root, alias)
+    where = path.relative_to(root).as_posix()
+    if now is None and not path.exists():
+        raise UsageError(
+            f"found no alias {alias!r}, expected one that was promoted. Promote first: evalgate gate promote MODEL --to {alias}",
+            where=where,
+            code="EG736",
+        )
+    told = read_alias(root, alias, keyring)
+    if now is None or (told.seq, told.certificate, told.digest, told.model, told.alias) != (
+        now.seq,
+        now.certificate,
+        now.digest,
+        now.model,
+        alias,
+    ):
+        raise alias_fault(
+            where,
+            f"an alias that the ledger's last promotion ({now.seq if now else 'none'}) does not bear out",
+        )
+    certificate = read(root / now.path, keyring, where=now.path)
+    if certificate.digest != now.certificate:
+        raise alias_fault(now.path, "another certificate than was promoted")
+    return now, Found(path=now.path, certificate=certificate)
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Holds the lock of promotions; another one waits and then sees what this one has done."""
+    folder = root / "reports"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(folder / "promotion.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as e:
+        raise InfrastructureError(
+            f"found {e.strerror or e}, expected to be able to write. Mend the permissions.",
+            where="reports/promotion.lock",
+            code="EG735",
+        ) from None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
