@@ -562,10 +562,10 @@ ATTACKS: tuple[Attack, ...] = (
     Attack(MODEL, "a FIFO in the model's directory", "approved", plant("models/rc/pipe", os.mkfifo), PROMOTE, {5}, "pipe"),
     Attack(MODEL, "a file whose name is no text", "approved", plant("models/rc/\udcff.bin", lambda p: p.write_text("x")), PROMOTE, {5}, "models/rc"),
     Attack(MODEL, "a link instead of the artifact", "approved", moved_behind_a_link("models/rc"), PROMOTE, {5}, "models/rc is a link"),
-    Attack(MODEL, "a link instead of the artifact, when it is checked", "checked", moved_behind_a_link("models/rc2"), ("gate", "check", "rc2"), {1, 2, 5}, "models/rc2"),
+    Attack(MODEL, "a link instead of the artifact, when it is checked", "checked", moved_behind_a_link("models/rc2"), ("gate", "check", "rc2"), {2, 5}, "models/rc2"),
     Attack(MODEL, "a link instead of the base", "promoted", moved_behind_a_link("models/base"), SERVE, {5}, "models/base is a link"),
     Attack(MODEL, "a FIFO instead of the artifact", "promoted", instead("models/rc", os.mkfifo), VERIFY, {5}, "models/rc"),
-    Attack(MODEL, "a FIFO instead of the artifact, when it is checked", "checked", instead("models/rc2", os.mkfifo), ("gate", "check", "rc2"), {1, 2, 5}, "models/rc2"),
+    Attack(MODEL, "a FIFO instead of the artifact, when it is checked", "checked", instead("models/rc2", os.mkfifo), ("gate", "check", "rc2"), {2, 5}, "models.rc2"),
     Attack(MODEL, "a device instead of the artifact", "promoted", instead("models/rc", lambda p: p.symlink_to("/dev/zero")), VERIFY, {5}, "models/rc"),
     Attack(MODEL, "the artifact is gone", "promoted", instead("models/rc", lambda p: None), VERIFY, {5}, "models/rc"),
 
@@ -657,6 +657,6 @@ ATTACKS: tuple[Attack, ...] = (
     Attack(KEYS, "EVALGATE_KEY_FILE names a sign-off key for the gate", "approved", nothing, PROMOTE, {2, 5}, "expected one with the role 'gate'", env={"EVALGATE_KEY_FILE": ".evalgate/lead.key"}),
     Attack(KEYS, "EVALGATE_KEY_FILE names a key with another role for a sign-off", "checked", nothing, ("gate", "approve", "rc", "--role", "clinical_lead"), {2, 5}, "expected one with the role 'clinical_lead'", env={"EVALGATE_KEY_FILE": ".evalgate/manager.key"}),
     Attack(KEYS, "variables that would relax the gate of an edited run", "checked", both(edited_run, planted_modules), ("gate", "check", "rc"), {5}, "answers.jsonl", real=True, env={
-        "PYTEST_ADDOPTS": "-k nothing --partial", "PYTEST_PLUGINS": "conftest", "PYTHONOPTIMIZE": "2", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "",
+        "PYTHONPATH": "$ROOT/evil", "PYTEST_ADDOPTS": "-k nothing --partial", "PYTEST_PLUGINS": "conftest", "PYTHONOPTIMIZE": "2", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "",
         "EVALGATE_NONCE": "0", "EVALGATE_PERIMETER": '{"guarantee":"netns"}', "EVALGATE_SKIP": "1", "GATE": "open", "EVALGATE_ALPHA": "0.49"}),
 )  # fmt: skip

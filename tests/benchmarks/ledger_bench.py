@@ -27,7 +27,7 @@ from evalgate import digest
 from evalgate.authored.keyring import GATE, Keyring
 from evalgate.crypto.keys import SigningKey
 from evalgate.store import ledger as ledgers
-from evalgate.store.ledger import Entry, Head, Ledger, Line, stamp
+from evalgate.store.ledger import Entry, Head, Ledger, Line, SignedHead, stamp
 from evalgate.store.released import released
 from evalgate.store.signer import keyring_of, make_key
 
@@ -106,7 +106,10 @@ def project(folder: Path, entries: int) -> tuple[Path, SigningKey]:
         lines.append(line + b"\n")
     ledger = Ledger(root, keyring)
     ledger.path.write_bytes(b"".join(lines))
-    ledger._write_head(Head(at=entry.at, hash=previous, seq=entries - 1), key)
+    head = Head(at=entry.at, hash=previous, seq=entries - 1)
+    sig = ledgers._sign(digest.canonical(head), key)
+    signed = SignedHead(head=head, key=key.public.id, sig=sig)
+    ledger.head_path.write_bytes(digest.canonical(signed) + b"\n")
     return root, key
 
 

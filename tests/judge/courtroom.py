@@ -15,7 +15,8 @@ from evalgate.authored.label_file import extend, labels_path
 from evalgate.authored.labels import Label
 from evalgate.authored.rubric import Criterion, Rubric
 from evalgate.authored.rubric_file import load_rubric
-from evalgate.digest import of_bytes
+from evalgate.judge import Case
+from evalgate.judge.people import DOUBLE
 from evalgate.judge.review import make_plan, plan_path, write_plan
 from evalgate.models import identify
 
@@ -75,12 +76,14 @@ def test_rubric_pass_rate(verdicts, calibration, threshold):
 GATE = """\
 [gate]
 alpha = 0.05
+review_items = 120
 first_release = true
 
 [letters]
 truncated_rate = { max = 0.10 }
 rubric_pass_rate = { min = 0.80, judge = "calibrated" }
 """
+FACTS = "file {n}: therapy was tried for two weeks"
 LETTER = "Letter {n}: the claim was denied because the trial of therapy was too short."
 _FACTS = re.compile(r"file (\d+)")
 _JUDGED = re.compile(r"Letter (\d+)")
@@ -134,7 +137,7 @@ class Court(Project):
         gold = [
             {
                 "id": f"l-{n:04d}",
-                "input": {"facts": f"file {n}: therapy was tried for two weeks"},
+                "input": {"facts": FACTS.format(n=n)},
                 "expected": {"reference": LETTER.format(n=n)},
                 "unit": f"member-{n}",
                 "tags": ["spanish"] if n % 3 == 0 else [],
@@ -168,7 +171,9 @@ class Court(Project):
         return found
 
     def plan_review(self, n: int = 120) -> list[str]:
-        """Draws the items to label; returns their ids."""
+        """Writes into gate.toml how many, and draws the items to label; returns their ids."""
+        text = (self.root / "gate.toml").read_text()
+        self.write("gate.toml", re.sub(r"review_items = \d+", f"review_items = {n}", text))
         problems = Problems()
         gold = load_gold(self.root / "goldsets/letters.jsonl", self.root, problems)
         settings = load_settings(self.root / "evalgate.toml", self.root, problems)
@@ -177,7 +182,7 @@ class Court(Project):
             "letters",
             [item for _, item in gold.items()],
             n=n,
-            double=n // 4,
+            double=DOUBLE,
             model=identify("writer", settings.models["writer"], self.root).digest,
             gold=gold.digest,
             criteria={c.id: c.digest for c in self.rubric().criteria},
@@ -206,7 +211,7 @@ class Court(Project):
                 quote="the claim was denied" if said(number, criterion) == "met" else "",
                 rubric=rubric.digest,
                 criterion_digest=criterion.digest,
-                output=of_bytes(output(number).encode()),
+                output=case(number, output(number)).digest,
                 simulated=simulated,
                 blind=blind,
             )
@@ -225,6 +230,14 @@ class Court(Project):
 
     def finding(self, told: dict, test: str = "rubric_pass_rate") -> dict:
         return next(f for f in told["findings"] if f["test"] == test)
+
+
+def case(number: int, output: str | None = None) -> Case:
+    """What is read of one letter."""
+    text = LETTER.format(n=number) if output is None else output
+    name = f"l-{number:04d}"
+    sources = (("facts", FACTS.format(n=number)),)
+    return Case(id=name, unit=name, sources=sources, output=text)
 
 
 def fine(number: int, criterion: Criterion) -> str:

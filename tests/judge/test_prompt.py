@@ -16,7 +16,6 @@ from questions import CRITERIA, FAULT, REASON, SCALE, asked, case, criteria, par
 from evalgate.authored.rubric import Example
 from evalgate.judge.prompt import (
     messages,
-    possible,
     prefix,
     prompt_digest,
     question,
@@ -155,9 +154,9 @@ def test_the_digest_covers_what_is_asked_and_not_what_it_is_worth(criterion):
 
 
 def test_not_applicable_is_possible_only_where_a_condition_can_fail():
-    assert possible(REASON) == ("met", "not_met", "cannot_tell")
-    assert possible(FAULT) == ("met", "not_met", "not_applicable", "cannot_tell")
-    assert possible(SCALE) == ("1", "2", "3", "4", "5", "cannot_tell")
+    assert REASON.answers == ("met", "not_met", "cannot_tell")
+    assert FAULT.answers == ("met", "not_met", "not_applicable", "cannot_tell")
+    assert SCALE.answers == ("1", "2", "3", "4", "5", "cannot_tell")
 
 
 @pytest.mark.parametrize("criterion", CRITERIA, ids=lambda criterion: criterion.id)
@@ -166,10 +165,10 @@ def test_the_schema_takes_every_possible_answer_and_no_other(criterion):
     checker = jsonschema.Draft202012Validator(schema)
     for answer in ("met", "not_met", "not_applicable", "cannot_tell", "void", *"012345", "MET", ""):
         verdict = {"quote": "", "reason": "", "answer": answer}
-        assert checker.is_valid(verdict) == (answer in possible(criterion))
-    assert not checker.is_valid({"quote": "", "answer": possible(criterion)[0]})
+        assert checker.is_valid(verdict) == (answer in criterion.answers)
+    assert not checker.is_valid({"quote": "", "answer": criterion.answers[0]})
     assert not checker.is_valid(
-        {"quote": "", "reason": "", "answer": possible(criterion)[0], "score": "1"}
+        {"quote": "", "reason": "", "answer": criterion.answers[0], "score": "1"}
     )
 
 

@@ -382,30 +382,43 @@ def rubric(*criteria: Criterion) -> Rubric:
     )  # fmt: skip
 
 
+class Rows(list):
+    """Rows as `Verdicts` gives them, with the cases that they are about."""
+
+    def cases(self, items):
+        return {r.id: case(r.id) for r in self if r.id in items}
+
+
+def case(item: str) -> Case:
+    return Case(id=item, unit=item, sources=(), output=f"Output {item}.")
+
+
 def row(item: str, **answers: str) -> Judged:
     said = {
         name.replace("_", "-"): Verdict(item=item, criterion=name.replace("_", "-"), answer=answer)
         for name, answer in answers.items()
     }
     return Judged(
-        id=item, unit=item, tags=(), status="ok", output=f"sha256:{item}", verdicts=said, score=None
+        id=item, unit=item, tags=(), status="ok", output=case(item).digest, verdicts=said, score=None
     )
 
 
 def label(item: str, criterion: Criterion, rater: str, answer: str, **more) -> Label:
     given = {
         "item": item, "criterion": criterion.id, "rater": rater, "answer": answer, "rubric": "sha256:aa",
-        "criterion_digest": criterion.digest, "output": f"sha256:{item}",
+        "criterion_digest": criterion.digest, "output": case(item).digest,
     }  # fmt: skip
     return Label(**{**given, **more})
 
 
 def test_verdicts_and_labels_meet_by_item_output_and_wording():
-    rows = [
-        row("a", invented_fact="met", states_reason="met"),
-        row("b", invented_fact="not_met"),
-        row("c"),
-    ]
+    rows = Rows(
+        [
+            row("a", invented_fact="met", states_reason="met"),
+            row("b", invented_fact="not_met"),
+            row("c"),
+        ]
+    )
     labels = [
         label("a", FAULT, "r", "met"),
         label("a", FAULT, "s", "met"),
@@ -438,7 +451,7 @@ def test_verdicts_and_labels_meet_by_item_output_and_wording():
 
 def test_what_only_clinicians_are_asked_is_no_silence_of_the_judge():
     theirs = msgspec.structs.replace(FAULT, judged_by=("clinician",))
-    (r,) = qualify_rubric(rubric(theirs), [row("a")], [label("a", theirs, "r", "met")])
+    (r,) = qualify_rubric(rubric(theirs), Rows([row("a")]), [label("a", theirs, "r", "met")])
     assert (r.judged, r.unscored) == (0, {})
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from questions import CRITERIA, FAULT, REASON, SCALE, case, criteria, texts
 
-from evalgate.judge.prompt import LONGEST_QUOTE, LONGEST_REASON, possible, shown
+from evalgate.judge.prompt import LONGEST_QUOTE, LONGEST_REASON, shown
 from evalgate.judge.reply import LONGEST_REPLY, read
 
 LETTER = "Your claim was denied because\nthe trial was too short (<6 weeks). Call 555-0100."
@@ -49,7 +49,7 @@ endings = st.sampled_from(["stop", "stop", "stop", "length", "timeout", "", "con
 @example("\x00", "stop", SCALE)
 def test_no_reply_breaks_the_reader_and_none_says_more_than_was_asked(text, finish, criterion):
     found = read(text, finish, CASE, criterion)
-    assert found.answer in (*possible(criterion), "void")
+    assert found.answer in (*criterion.answers, "void")
     assert bool(found.void) == (found.answer == "void")
     assert (found.item, found.criterion, found.by) == ("i", criterion.id, "judge")
     assert len(found.quote) <= LONGEST_QUOTE
@@ -70,7 +70,7 @@ def test_a_void_says_nothing_that_the_judge_wrote(text, criterion):
 
 @pytest.mark.parametrize("criterion", CRITERIA, ids=lambda criterion: criterion.id)
 def test_every_possible_answer_is_read(criterion):
-    for answer in possible(criterion):
+    for answer in criterion.answers:
         found = read(reply(answer, reason="It is so."), "stop", CASE, criterion)
         assert (found.answer, found.void) == (answer, "")
         assert (found.quote, found.reason) == ("claim was denied", "It is so.")

@@ -103,3 +103,15 @@ def test_plain_pytest_says_it_too(project):
     done = project.pytest()
     assert done.returncode == 0, done.stdout
     assert "not the locked plan: changed: suites/prompts/triage.md" in done.stdout
+
+
+def test_suite_code_that_hides_the_locked_plan_closes_the_gate(project):
+    assert project.evalgate("plan", "--lock").returncode == 0
+    project.write(
+        "conftest.py", "from evalgate.gate import evidence\nevidence.lock_of = lambda *a: None\n"
+    )
+    done = project.evalgate("gate", "check")
+    assert done.returncode == 1
+    assert "what it says of the locked plan is not what the ledger says" in " ".join(
+        done.stdout.split()
+    )

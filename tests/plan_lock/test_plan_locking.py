@@ -5,9 +5,10 @@ import json
 import pytest
 from harness import CARD, Project, gold_items
 
+from evalgate import digest
 from evalgate.authored.keyring import GATE
 from evalgate.errors import IntegrityError, Refused
-from evalgate.gate.plan import lock_of, lock_plan, locks, require_locked
+from evalgate.gate.plan import lock_of, lock_plan, lockable, locks, require_locked
 from evalgate.store.signer import gate_signer, keyring_of, ledger_of
 from evalgate.suite import load_project
 
@@ -218,6 +219,13 @@ def test_an_edited_lock_is_an_integrity_error(project):
     path.write_bytes(path.read_bytes().replace(b'"min":0.85', b'"min":0.75'))
     with pytest.raises(IntegrityError):
         locks(project.root)
+
+
+def test_the_order_of_roles_is_no_part_of_the_digest(project):
+    project.edit("gate.toml", "[gate]", '[gate]\nsign_off = ["lead", "manager"]')
+    one = digest.of_value(lockable(load_project(project.root), None))
+    project.edit("gate.toml", '["lead", "manager"]', '["manager", "lead"]')
+    assert digest.of_value(lockable(load_project(project.root), None)) == one
 
 
 # -- training

@@ -1,5 +1,7 @@
 """Promotion beside locked plans: certificates as `gate check` issues them, for a model of a few bytes."""
 
+import importlib.util
+
 import msgspec
 import pytest
 from harness import Project
@@ -13,6 +15,11 @@ from evalgate.release.promote import promote
 from evalgate.store.certificate import read
 from evalgate.suite import load_project
 from evalgate.suite.asking import identify_model
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("xllamacpp") is None,
+    reason="identifying a GGUF file needs the embedded extra: pip install 'evalgate-release[embedded]'",
+)
 
 
 @pytest.fixture

@@ -119,6 +119,10 @@ class Letters(Project):
                 finish = "length" if i in failed else "stop"
                 writer.land(i, f"L-{i:03d}", Reply(text=output(i), finish=finish))
 
+    def review_items(self, n: int | None) -> None:
+        """Writes into gate.toml how many items people label; None leaves it to be all."""
+        self.write("gate.toml", GATE.replace("first", f"review_items = {n}\nfirst") if n else GATE)
+
     def review(self, *args: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "evalgate", "review", *args],

@@ -17,7 +17,9 @@ def letters(tmp_path):
     return Letters(tmp_path)
 
 
-def planned(letters, *args: str) -> None:
+def planned(letters, *args: str, items: int | None = None) -> None:
+    """Draws the plan, of `items` if it is told how many."""
+    letters.review_items(items)
     done = letters.review("plan", *args)
     assert done.returncode == 0, done.stderr
 
@@ -28,25 +30,27 @@ def answers(n: int, *, plain: str = "4") -> str:
 
 
 def test_the_plan_is_drawn_told_and_the_same_again(letters):
-    done = letters.review("plan", "--items", "12")
+    letters.review_items(12)
+    done = letters.review("plan")
     assert done.returncode == 0, done.stderr
     assert "12 of 30 items drawn, 3 of them for two raters" in done.stdout
     assert f"{12 * CRITERIA} judgements" in done.stdout
     before = letters.plan
     assert len(before["items"]) == len(set(before["items"])) == 12
     assert "scripted" not in json.dumps(before)
-    assert "the plan that is there" in letters.review("plan", "--items", "12").stdout
+    assert "the plan that is there" in letters.review("plan").stdout
     assert letters.plan == before
 
 
 def test_a_plan_with_labels_is_not_replaced_unawares(letters):
-    planned(letters, "--items", "10")
+    planned(letters, items=10)
     letters.review("label", "--rater", "A", "--simulated", typed=answers(1))
-    refused = letters.review("plan", "--items", "11")
+    letters.review_items(11)
+    refused = letters.review("plan")
     assert refused.returncode == 2
     assert "EG645" in refused.stderr
     assert len(letters.plan["items"]) == 10
-    planned(letters, "--items", "11", "--again")
+    planned(letters, "--again", items=11)
     assert len(letters.plan["items"]) == 11
     assert len(letters.labels) == CRITERIA
 
@@ -60,7 +64,7 @@ def test_a_slice_is_planned_and_an_unknown_tag_refused(letters):
 
 
 def test_labels_from_a_pipe_are_saved_blind_and_the_next_start_goes_on(letters):
-    planned(letters, "--items", "8")
+    planned(letters, items=8)
     done = letters.review(
         "label", "--rater", "A", typed="yes\n" + answers(2) + "m\nnot there\n\nx\n"
     )
@@ -83,7 +87,7 @@ def test_labels_from_a_pipe_are_saved_blind_and_the_next_start_goes_on(letters):
 
 
 def test_a_whole_review_with_its_hidden_repeats(letters):
-    planned(letters, "--items", "12")
+    planned(letters, items=12)
     done = letters.review("label", "--rater", "A", "--simulated", typed=answers(14))
     assert "Nothing is open. Thank you." in done.stdout
     repeats = [x for x in letters.labels if x["repeat"]]
@@ -96,7 +100,7 @@ def test_a_whole_review_with_its_hidden_repeats(letters):
 
 
 def test_who_is_no_clinician_gives_simulated_labels_and_stays_it(letters):
-    planned(letters, "--items", "4")
+    planned(letters, items=4)
     letters.review("label", "--rater", "A", typed="perhaps\nno\n" + answers(1))
     assert all(x["simulated"] for x in letters.labels)
     letters.review("label", "--rater", "B", typed="yes\n" + answers(1))
@@ -108,7 +112,7 @@ def test_who_is_no_clinician_gives_simulated_labels_and_stays_it(letters):
 
 
 def test_going_back_takes_the_place_of_the_answer(letters):
-    planned(letters, "--items", "3")
+    planned(letters, items=3)
     letters.review(
         "label", "--rater", "A", "--simulated", typed=f"m\n{QUOTE}\nn\nb\nr\na remark\na\n5\nx\n"
     )
@@ -117,7 +121,7 @@ def test_going_back_takes_the_place_of_the_answer(letters):
 
 
 def test_a_remark_outlives_a_second_answer(letters):
-    planned(letters, "--items", "3")
+    planned(letters, items=3)
     done = letters.review(
         "label", "--rater", "A", "--simulated", typed=f"m\n{QUOTE}\nr\na remark\nn\nb\na\nx\n"
     )
@@ -129,7 +133,7 @@ def test_a_remark_outlives_a_second_answer(letters):
 
 
 def test_an_interrupted_rater_is_told_how_to_go_on(letters):
-    planned(letters, "--items", "3")
+    planned(letters, items=3)
     terminal = Terminal(letters, "review", "label", "--rater", "A", "--simulated")
     terminal.until("? x]")
     terminal.type("c")
@@ -141,7 +145,7 @@ def test_an_interrupted_rater_is_told_how_to_go_on(letters):
 
 
 def test_a_skipped_question_comes_again(letters):
-    planned(letters, "--items", "2")
+    planned(letters, items=2)
     done = letters.review("label", "--rater", "A", "--simulated", typed="s\nn\n4\n" + answers(1))
     assert "1 question still open" in done.stdout
     letters.review("label", "--rater", "A", "--simulated", typed="c\n")
@@ -149,7 +153,7 @@ def test_a_skipped_question_comes_again(letters):
 
 
 def test_under_a_terminal_a_key_is_enough(letters):
-    planned(letters, "--items", "3")
+    planned(letters, items=3)
     terminal = Terminal(letters, "review", "label", "--rater", "A")
     terminal.until("(yes/no)")
     terminal.type("yes\n")
@@ -171,7 +175,7 @@ def test_under_a_terminal_a_key_is_enough(letters):
 
 def test_a_long_text_comes_a_screenful_at_a_time(letters):
     letters.answer(output=lambda i: "\n".join(f"line {n} of {i}" for n in range(60)))
-    planned(letters, "--items", "2")
+    planned(letters, items=2)
     terminal = Terminal(letters, "review", "label", "--rater", "A", "--simulated", rows=24)
     assert "line 59" not in terminal.until("-- more")
     terminal.type(" ")
@@ -184,14 +188,14 @@ def test_a_long_text_comes_a_screenful_at_a_time(letters):
 
 def test_an_output_cannot_rewrite_the_screen(letters):
     letters.answer(output=lambda i: f"\x1b[2J\x1b]0;met\x07{output(i)}\u202e")
-    planned(letters, "--items", "2")
+    planned(letters, items=2)
     done = letters.review("label", "--rater", "A", "--simulated", typed="x\n")
     assert "letter" in done.stdout
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", done.stdout)
 
 
 def test_a_kill_between_answers_loses_nothing_that_was_answered(letters):
-    planned(letters, "--items", "3")
+    planned(letters, items=3)
     for kept in range(1, 4):
         terminal = Terminal(letters, "review", "label", "--rater", "A", "--simulated")
         terminal.until("? x]")
@@ -215,7 +219,7 @@ def test_answers_that_never_were_any_are_not_read(tmp_path):
 
 
 def test_a_settled_dispute(letters):
-    planned(letters, "--items", "5", "--double", "1")
+    planned(letters, "--double", "1", items=5)
     letters.review("label", "--rater", "A", "--simulated", typed=answers(1, plain="4"))
     letters.review("label", "--rater", "B", "--simulated", typed=answers(1, plain="1"))
     assert letters.review("agreement").stdout.count("B agreed with A") == 4
@@ -238,7 +242,7 @@ def test_a_settled_dispute(letters):
 
 
 def test_another_models_outputs_and_an_edited_plan_are_refused(letters):
-    planned(letters, "--items", "5")
+    planned(letters, items=5)
     path = letters.root / "rubrics/letters.review.json"
     good = path.read_text()
     path.write_text(good.replace('"n": 5', '"n": 6'))
@@ -257,7 +261,7 @@ def test_another_models_outputs_and_an_edited_plan_are_refused(letters):
 
 @pytest.mark.parametrize("format_", ["xlsx", "labelstudio"])
 def test_out_and_in_again(letters, format_):
-    planned(letters, "--items", "4")
+    planned(letters, items=4)
     letters.review("label", "--rater", "A", typed="yes\n" + answers(2))
     before = letters.labels
     name = {"labelstudio": "out.json"}.get(format_, f"out.{format_}")
@@ -277,7 +281,7 @@ def test_out_and_in_again(letters, format_):
 
 
 def test_nothing_is_imported_if_a_row_is_wrong(letters):
-    planned(letters, "--items", "4")
+    planned(letters, items=4)
     letters.review("export", "--format", "jsonl", "--out", "out.jsonl")
     path = letters.root / "out.jsonl"
     rows = [json.loads(line) | {"answer": "4"} for line in path.read_text().splitlines()]
@@ -290,7 +294,7 @@ def test_nothing_is_imported_if_a_row_is_wrong(letters):
 
 
 def test_a_clinicians_pseudonym_takes_no_labels_that_nobody_vouches_for(letters):
-    planned(letters, "--items", "4")
+    planned(letters, items=4)
     letters.review("label", "--rater", "A", typed="yes\n" + answers(1))
     letters.review("export", "--format", "jsonl", "--out", "out.jsonl", "--rater", "A")
     path = letters.root / "out.jsonl"
@@ -304,13 +308,13 @@ def test_a_clinicians_pseudonym_takes_no_labels_that_nobody_vouches_for(letters)
 
 
 def test_agreement_says_so_where_nothing_was_answered_twice(letters):
-    planned(letters, "--items", "5")
+    planned(letters, items=5)
     letters.review("label", "--rater", "A", "--simulated", typed=answers(1) + "x\n")
     assert "nothing to compare yet: no two raters" in letters.review("agreement").stdout
 
 
 def test_agreement_says_the_sentence_first_and_speaks_json(letters):
-    planned(letters, "--items", "5", "--double", "1")
+    planned(letters, "--double", "1", items=5)
     letters.review("label", "--rater", "A", "--simulated", typed=answers(5))
     letters.review("label", "--rater", "B", "--simulated", typed=answers(5, plain="3"))
     done = letters.review("agreement")
@@ -323,7 +327,7 @@ def test_agreement_says_the_sentence_first_and_speaks_json(letters):
 
 
 def test_wrong_labels_stop_every_command_with_all_their_lines(letters):
-    planned(letters, "--items", "5")
+    planned(letters, items=5)
     letters.write("rubrics/letters.labels.jsonl", '{"item": 1}\nprose\n')
     for command in (("plan",), ("agreement",), ("label", "--rater", "A", "--simulated")):
         done = letters.review(*command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -38,7 +40,8 @@ def places(n: int) -> list[Place]:
 
 def plan_of(n: int = 12, *, drawn: int = 12, double: int = 3, **changes):
     fields = {"model": MODEL, "gold": GOLD, "criteria": {"a": "sha256:1"}}
-    return make_plan("letters", places(n), n=drawn, double=double, **(fields | changes))
+    share = Fraction(double, drawn)
+    return make_plan("letters", places(n), n=drawn, double=share, **(fields | changes))
 
 
 def cases_of(plan, *, without=()) -> dict[str, Case]:
@@ -49,8 +52,11 @@ def cases_of(plan, *, without=()) -> dict[str, Case]:
     }
 
 
-def check(plan, n: int = 12):
-    return verify(plan, places(n), suite="letters", gold=GOLD, model=MODEL)
+def check(plan, n: int = 12, *, review_items: int | None = None, slices=None):
+    wanted = review_items or plan.n
+    return verify(
+        plan, places(n), suite="letters", gold=GOLD, model=MODEL, n=wanted, slices=slices
+    )
 
 
 def test_a_plan_as_it_was_drawn_may_decide():

@@ -32,7 +32,7 @@ from story import services
 
 EVALGATE = Path(sys.executable).with_name("evalgate")
 PEOPLE = {"alice": "release_manager", "bob": "clinical_lead"}
-SHOWN = 6  # lines of a command's output, at most
+SHOWN = 12  # lines of a command's output, at most
 START_S = 120.0
 
 
@@ -79,6 +79,7 @@ class Story:
         services.write_denial_reasons(self.denials)
         services.put_weights(self.denials, "smollm2")
         self.new_keys(self.denials)
+        self.gate(self.denials, "plan --lock")
         self.gate(self.denials, "gate check", expect=1)
         self.gate(self.denials, "gate promote smollm2", expect=1)
 
@@ -90,7 +91,7 @@ class Story:
         services.write_claim_numbers(self.numbers)
         services.put_weights(self.numbers, "smollm2")
         self.new_keys(self.numbers)
-        self.gate(self.numbers, "plan")
+        self.gate(self.numbers, "plan --lock")
         self.gate(self.numbers, "gate check")
         self.gate(self.numbers, "verify smollm2")
 
@@ -141,6 +142,7 @@ class Story:
         gate = self.numbers / "gate.toml"
         gate.write_text(gate.read_text().replace("first_release = true\n", ""))
         self.note("`first_release = true` is taken out of gate.toml: something has been released")
+        self.gate(self.numbers, "plan --lock")
         self.gate(self.numbers, "gate check gemma3-270m")
         self.signed("gemma3-270m")
         self.gate(self.numbers, "gate promote gemma3-270m")
@@ -196,7 +198,7 @@ class Story:
         lines = told.out.rstrip().splitlines()
         left = len(lines) - SHOWN
         for line in lines if left <= 1 else [f"... {left} lines ...", *lines[-SHOWN:]]:
-            self._print(f"    {line}")
+            self._print(f"    {self._short(line)}")
         self._print(f"    -> exit {told.code}, {time.monotonic() - began:.1f} s")
         if told.code != expect:
             raise Stopped(f"evalgate {words} ended with {told.code}, not with {expect}\n{told.out}")

@@ -118,6 +118,14 @@ generator = "tests/story/services.py"
 seed = {seed}
 """
 
+DENIAL_PROMPT = """\
+## system
+Why was it denied? Reply with one of these labels, nothing else: {labels}
+
+## user
+{{{{text}}}}
+"""
+
 MESSAGES = (
     "Please tell me what happened to claim {number}. I have waited for weeks.",
     "I would like to know whether claim {number} was paid.",
@@ -170,7 +178,7 @@ def write_claim_numbers(root: Path) -> None:
 
 
 def write_denial_reasons(root: Path, units: int = 26) -> None:
-    """The project whose task is to say why a claim was denied: the first items of the full task, with its prompt."""
+    """The project whose task is to say why a claim was denied: the first items of the full task, with a short prompt."""
     lines = (ROOT / "goldsets/denial_reasons.jsonl").read_text(encoding="utf-8").splitlines()
     labels = sorted({json.loads(line)["expected"] for line in lines})
     _write(
@@ -185,7 +193,7 @@ def write_denial_reasons(root: Path, units: int = 26) -> None:
                 parse=f"parse_label({labels})",
                 tokens=16,
             ),
-            "suites/prompts/denial_reasons.md": _text("suites/prompts/denial_reasons.md"),
+            "suites/prompts/denial_reasons.md": DENIAL_PROMPT.format(labels=", ".join(labels)),
             "goldsets/denial_reasons.jsonl": "".join(f"{line}\n" for line in lines[:units]),
             "goldsets/denial_reasons.toml": _text("goldsets/denial_reasons.toml"),
         },

@@ -52,7 +52,7 @@ def test_the_ledger_tells_the_whole_story_in_order(story):
     lines = (story.numbers / "reports/ledger.jsonl").read_text().splitlines()
     entries = [json.loads(line)["entry"] for line in lines]
     kinds = [e["kind"] for e in entries if e["kind"] != "key"]
-    release = ["decision", "signoff", "signoff", "promotion"]
+    release = ["plan", "decision", "signoff", "signoff", "promotion"]
     assert kinds == [*release, "serving", "serving", *release, "promotion"]
     assert [e["body"]["state"] for e in entries if e["kind"] == "serving"] == ["began", "ended"]
     first, second, third = (e["body"] for e in entries if e["kind"] == "promotion")

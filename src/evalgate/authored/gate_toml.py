@@ -27,6 +27,7 @@ class GateSettings(Record, kw_only=True):
     alpha: one-sided probability of a false promotion, in (0, 0.5). attempts: allowed per sealed gold set, at least 1.
     attempt_spending: "flat" gives each attempt alpha / attempts, "basel" attempt k 6 alpha / (pi k)^2, without end.
     sealed_reuse: a sealed set that has opened the gate may be asked on, at a smaller alpha.
+    review_items: how many judged answers of a suite people label, at least 1; None: all of the judged slice.
     unscored_max: share of items without a score above which nothing is decided, in [0, 1). valid_days: of a certificate.
     sign_off: roles that must sign. require_sealed: whether promotion needs a sealed gold set. require_locked: whether it needs a
     locked plan even where none ever was. baseline: a model of evalgate.toml, until an alias has been promoted.
@@ -37,6 +38,7 @@ class GateSettings(Record, kw_only=True):
     attempts: int = 10
     attempt_spending: Spending = "flat"
     sealed_reuse: bool = False
+    review_items: int | None = None
     unscored_max: float = 0.02
     valid_days: int = 90
     sign_off: tuple[str, ...] = ()
@@ -117,6 +119,7 @@ def _settings(file: TomlFile, *, promoted: bool) -> GateSettings:
         attempts=table.whole("attempts", defaults.attempts, low=1),
         attempt_spending=_spending(table),
         sealed_reuse=table.flag("sealed_reuse", defaults.sealed_reuse),
+        review_items=table.whole("review_items", defaults.review_items, low=1),
         unscored_max=table.number("unscored_max", defaults.unscored_max),
         valid_days=table.whole("valid_days", defaults.valid_days, low=1),
         sign_off=table.texts("sign_off"),

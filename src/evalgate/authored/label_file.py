@@ -110,7 +110,7 @@ def load_labels(
 def key(label: Label) -> tuple[object, ...]:
     """What a rater answers at most once: a criterion as worded, about one output, in one of three roles."""
     role = label.repeat, label.adjudicates
-    return label.rater, label.item, label.output, label.criterion, label.criterion_digest, role
+    return label.who, label.item, label.output, label.criterion, label.criterion_digest, role
 
 
 def is_current(label: Label, rubric: Rubric) -> bool:

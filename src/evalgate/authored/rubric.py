@@ -63,8 +63,9 @@ class Criterion(Record, kw_only=True):
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """What a rater may say."""
-        return (*SCALE, *ANSWERS[2:]) if self.kind == "scale" else ANSWERS
+        """What a rater may say; not_applicable only where there is a condition that can fail."""
+        every = (*SCALE, *ANSWERS[2:]) if self.kind == "scale" else ANSWERS
+        return tuple(a for a in every if a != "not_applicable" or self.applies_when)
 
     @property
     def digest(self) -> str:

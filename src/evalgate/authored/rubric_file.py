@@ -72,6 +72,8 @@ def rubric_of(
     examples = [_examples(table) for table in tables]
     criteria = [_criterion(*sections) for sections in zip(tables, examples, strict=True)]
     _check_together(body, tables, criteria)
+    if table is not None:
+        _check_bar(table, criteria)
     if gold is not None:
         check_gold(table, [e for several in examples for e in several], gold)
     if len(problems) > before:
@@ -315,12 +317,20 @@ def _check_code(table: Section, criterion: Criterion) -> None:
 
 def _check_answers(examples: list[Section], criterion: Criterion) -> None:
     """EG609: examples of answers that nobody can give."""
-    words = [w for w in criterion.answers if w != "not_applicable" or criterion.applies_when]
+    words = criterion.answers
     for table, example in zip(examples, criterion.examples, strict=True):
         if example.answer and example.answer not in words:
             hint = nearest(example.answer, words)
             message = f"found {describe(example.answer)}, expected one of {', '.join(words)}.{hint} Correct it."
             table.problem("EG609", message, "answer", value=True)
+
+
+def _check_bar(table: Section, criteria: list[Criterion]) -> None:
+    """EG108: a pass mark that every output reaches, where nothing else can fail one."""
+    written = table.table.get("pass_mark")
+    if type(written) in (int, float) and written == 0 and not any(c.critical for c in criteria):
+        message = "found 0 and no critical criterion, which every output passes, expected a share above 0. Set one."
+        table.problem("EG108", message, "pass_mark", value=True)
 
 
 def _check_together(file: TomlFile, tables: list[Section], criteria: list[Criterion]) -> None:

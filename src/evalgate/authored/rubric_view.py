@@ -102,8 +102,7 @@ def _boxes(criterion: Criterion) -> list[str]:
     """The answers to tick; none for what code answers."""
     if criterion.by_code:
         return []
-    asked = [a for a in criterion.answers if a != "not_applicable" or criterion.applies_when]
-    return [_SPOKEN.get(answer, answer) for answer in asked]
+    return [_SPOKEN.get(answer, answer) for answer in criterion.answers]
 
 
 def _numbered(rubric: Rubric) -> list[tuple[str, Criterion]]:

@@ -113,7 +113,11 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         code = 1
-    except BaseException as e:  # an exit that is not ours, such as a suite's, is no success either
+    except SystemExit as e:
+        # click's own answer to a reader who went away; any other exit is a suite's, and no success
+        gone = type(sys.stdout).__name__ == "PacifyFlushWrapper"
+        code = 1 if gone else _report(e, verbose=verbose)
+    except BaseException as e:
         code = _report(e, verbose=verbose)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -42,7 +42,10 @@ def tell_checks(checks: Iterable[Check]) -> None:
         )
     console = Console()
     console = console if console.is_terminal else Console(width=200)
-    console.print(table)
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():  # not by rich, which ends the process where the reader went away
+        click.echo(line.rstrip())
 
 
 @click.command()

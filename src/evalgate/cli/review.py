@@ -54,7 +54,6 @@ format_option = click.option(
 @click.command()
 @model_argument
 @suite_option
-@click.option("--items", type=click.IntRange(min=1), help="how many outputs [120, or all]")
 @click.option(
     "--tag", help="draw from the items that bear this tag (default: the one judged slice)"
 )
@@ -71,7 +70,6 @@ def plan(
     model: str | None,
     *,
     suite: str | None,
-    items: int | None,
     tag: str | None,
     double: float,
     again: bool,
@@ -79,9 +77,9 @@ def plan(
 ) -> None:
     """Draw which outputs of MODEL people label, before anything is scored, into rubrics/SUITE.review.json.
 
-    Without --suite: for every suite that has a rubric. The draw follows from the gold set, the model's digest, the tag
-    and the number, and from nothing else that anybody could choose. Where the judged rows of gate.toml are about one
-    slice, the items are drawn from it.
+    Without --suite: for every suite that has a rubric. How many is `review_items` in [gate] of gate.toml; without it, all.
+    The draw follows from that, from the ids, units and tags of the items, the model's digest and the tag, and from nothing
+    else that anybody could choose. Where the judged rows of gate.toml are about one slice, the items are drawn from it.
     """
     del verbose
     from evalgate.gate.review import reviewed_suites
@@ -91,9 +89,7 @@ def plan(
     project = load_project(project_root())
     identity = identify_model(project, model)
     for reviewed in reviewed_suites(project, suite):
-        _plan_one(
-            project, reviewed, identity.digest, items=items, tag=tag, double=double, again=again
-        )
+        _plan_one(project, reviewed, identity.digest, tag=tag, double=double, again=again)
 
 
 def _plan_one(
@@ -101,15 +97,16 @@ def _plan_one(
     reviewed: Reviewed,
     model: str,
     *,
-    items: int | None,
     tag: str | None,
     double: float,
     again: bool,
 ) -> None:
+    from fractions import Fraction
+
     from evalgate.authored import nearest
     from evalgate.errors import UsageError
     from evalgate.gate.review import places_of
-    from evalgate.judge.review import ITEMS, make_plan, plan_path, write_plan
+    from evalgate.judge.review import make_plan, plan_path, write_plan
     from evalgate.suite.judging import judged_slices
 
     name, rubric = reviewed.suite, reviewed.rubric
@@ -124,13 +121,12 @@ def _plan_one(
             code="EG656",
         )
     there = gold.n if tag is None else gold.items_with_tag(tag)
-    n = min(items or ITEMS, there)
     path = plan_path(project.root / rubric.path)
     drawn = make_plan(
         name,
         places_of(project.suites[name]),
-        n=n,
-        double=math.ceil(double * n),
+        n=project.gate.settings.review_items,
+        double=Fraction(str(double)),
         model=model,
         gold=gold.digest,
         criteria={c.id: c.digest for c in rubric.criteria},
@@ -168,7 +164,7 @@ def _tell_plan(reviewed: Reviewed, drawn: ReviewPlan, there: int, *, new: bool) 
     needed = min(ENOUGH, there)
     if n < needed or double < math.ceil(DOUBLE * n):
         click.echo(
-            f"  too few to open the gate: it needs {needed} items, {100 * DOUBLE:.0f} % of them by two raters"
+            f"  too few to open the gate: it needs {needed} items, {float(100 * DOUBLE):.0f} % of them by two raters"
         )
     click.echo(f"  next: evalgate review label --suite {name} --rater PSEUDONYM")
 

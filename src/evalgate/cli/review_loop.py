@@ -150,7 +150,7 @@ class Loop:
         self._given = {
             (x.item, x.criterion, x.repeat): x
             for x in labels
-            if x.rater == rater
+            if x.who == rater.casefold()
             and not x.adjudicates
             and x.item in cases
             and x.output == cases[x.item].digest
@@ -183,7 +183,11 @@ class Loop:
 
     def settle(self, disputes: Mapping[tuple[str, str], list[Label]]) -> None:
         """Asks about every question on which others differ, with what they said and without who they are."""
-        mine = [q for q, found in disputes.items() if self._rater not in {x.rater for x in found}]
+        mine = [
+            q
+            for q, found in disputes.items()
+            if self._rater.casefold() not in {x.who for x in found}
+        ]
         own = len(disputes) - len(mine)
         beside = f", and {own} that you answered yourself" if own else ""
         self._tell(f"{count(len(mine), 'question')} on which raters differ{beside}. x stops.")

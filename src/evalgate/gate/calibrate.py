@@ -92,8 +92,14 @@ def _table(
         )
     if all(label.simulated for label in loaded.labels) and loaded.labels:
         notes.append("All labels are simulated: no clinician gave any. They decide nothing.")
-    if fault := drawn_of(loaded, candidate).fault:
-        notes.append(f"The gate would use none of the labels: {fault}.")
+    drawn = drawn_of(project, loaded, candidate)
+    if drawn.fault:
+        notes.append(f"The gate would use none of the labels: {drawn.fault}.")
+    if not judge.verified:
+        notes.append(
+            f"{judge.name} is an endpoint: nobody verified which model answers there, and it could know which outputs people "
+            "read. The gate uses labels alone, whatever stands below."
+        )
     causes = ", ".join(f"{n} {cause}" for cause, n in unscored_causes(verdicts).items())
     if causes:
         notes.append(f"Items without a score: {causes}.")
@@ -103,7 +109,7 @@ def _table(
         version=rubric.version,
         judge=judge,
         candidate=candidate,
-        criteria=reports_of(project, loaded, answers, verdicts, judge),
+        criteria=reports_of(project, loaded, answers, verdicts, judge, drawn=drawn),
         when=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         notes=tuple(notes),
     )

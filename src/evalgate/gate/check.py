@@ -19,7 +19,7 @@ from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityE
 from evalgate.gate import perimeter
 from evalgate.gate.perimeter import Perimeter
 from evalgate.models.process import QUIET
-from evalgate.records import Decision, Evidence, ModelIdentity, Record
+from evalgate.records import Decision, Evidence, Lock, ModelIdentity, Record
 from evalgate.store.attempts import SealedSet
 
 if TYPE_CHECKING:
@@ -46,11 +46,17 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Survey(Record, kw_only=True):
-    """What a check of sealed sets would be about, before a question: model and plan, and of each suite the sealed set."""
+    """What a check would be about, before a question: model, plan, baseline (its digest), and every file that decides.
+
+    `sealed`: of each suite the sealed set, in a check of such. `lock`: how the plan stands to the last locked one.
+    """
 
     model: dict[str, str]
     plan: str
-    sealed: dict[str, SealedSet]
+    baseline: str | None = None
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    sealed: dict[str, SealedSet] = msgspec.field(default_factory=dict)
+    lock: Lock | None = None
 
 
 class Outcome(Record, kw_only=True):
@@ -67,6 +73,10 @@ class Outcome(Record, kw_only=True):
     survey: Survey | None = None
     error: str | None = None
     exit: int
+
+
+SURVEY = b'{"survey":true}'
+"""Handed to the test process: say what would be asked."""
 
 
 class CheckError(EvalgateError):
@@ -93,6 +103,20 @@ def check(
         raise CheckError(outcome.error or "", outcome.exit)
     decision = _held_against(outcome, outcome.decision, status, model=model, root=project.root)
     return decision, outcome.evidence
+
+
+def survey(project: Project, model: str) -> Survey:
+    """What a check of the project as it stands would be about; a fresh process loads the suites, and asks nothing.
+
+    Whoever signs or promotes needs the plan, and must not run suite code beside its key. Raises CheckError.
+    """
+    status, outcome = run_tests(project, model, handed=SURVEY)
+    if outcome is None:
+        raise CheckError(without_outcome(status, None), Exit.CLOSED)
+    if outcome.survey is None:
+        why = "; ".join(outcome.decision.reasons) if outcome.decision else outcome.error or ""
+        raise CheckError(why, outcome.exit)
+    return outcome.survey
 
 
 def run_tests(
@@ -269,16 +293,15 @@ def _held_against(
     if decision.decision != "open":
         return decision
     from evalgate.gate.decide import decide, disagreements
-    from evalgate.gate.plan import lock_of, plan_digest
-    from evalgate.suite.project import load_header, load_project
+    from evalgate.suite.project import load_header
 
+    project = load_header(root)
     try:
-        project = load_project(root)
-        name, spec = project.model(model)
-        plan = plan_digest(project, spec, outcome.baseline, judge=outcome.judge)
-        lock = lock_of(project, outcome.judge)
+        name, _ = project.model(model)
+        now = survey(project, name)
     except EvalgateError as e:
-        return _closed(load_header(root), model, f"the project cannot be read again: {e}")
+        return _closed(project, model, f"the project cannot be read again: {e}")
+    plan, lock = now.plan, now.lock
     if plan != decision.plan:
         trouble = IntegrityError(
             f"found the plan {plan[:19]}, expected {decision.plan[:19]}: the project was edited while the gate was at "

@@ -129,6 +129,8 @@ def _allows_more(name: str, old: GateSettings, new: GateSettings) -> bool:
         name == "baseline"
     ):  # another model may be an easier one; without any, comparisons are refused
         return was is not None and now is not None
+    if name == "review_items":  # another number of labels is another look, or another draw
+        return True
     return (name in _NEVER_MORE and now > was) or (name in _NEVER_LESS and now < was)
 
 

@@ -20,7 +20,6 @@ import msgspec
 from evalgate import digest
 from evalgate.authored import Problems, load_card
 from evalgate.authored.gate_toml import CENSUS, GateSettings, is_census, split_key
-from evalgate.authored.sealed import sealed_path
 from evalgate.errors import InfrastructureError, IntegrityError, Refused
 from evalgate.gate.locked import Gold, LockedPlan, Marks, Task, differences
 from evalgate.records import Lock, ModelIdentity, ModelSpec, Record
@@ -181,6 +180,8 @@ def _gold(loaded: LoadedSuite, named: Collection[str]) -> Gold:
 
 def _sealed(project: Project, loaded: LoadedSuite, named: Collection[str]) -> Gold | None:
     """The sealed set beside a dev set, as far as its card tells without the key; None if there is none."""
+    from evalgate.authored.sealed import sealed_path
+
     path = sealed_path(project.root / loaded.suite.gold)
     if not path.exists():
         return None

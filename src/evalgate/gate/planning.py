@@ -101,7 +101,10 @@ def plan_rows(project: Project, assumed: Mapping[str, float] | None = None) -> l
     for suite, loaded in project.suites.items():
         for key, bar in project.gate.suites[suite].items():
             estimate = errorless_estimate(
-                loaded, key, first_release=project.gate.settings.first_release
+                loaded,
+                key,
+                first_release=project.gate.settings.first_release,
+                review_items=project.gate.settings.review_items,
             )
             fault = refused(loaded, key, estimate, bar) if estimate else None
             rows.append(
@@ -124,27 +127,31 @@ def joint_power(rows: list[PlanRow]) -> float:
 
 
 def errorless_estimate(
-    loaded: LoadedSuite, key: str, *, first_release: bool = False
+    loaded: LoadedSuite, key: str, *, first_release: bool = False, review_items: int | None = None
 ) -> Estimate | None:
-    """What the test of `key` measures on errorless answers; None if it cannot be called outside pytest."""
+    """What the test of `key` measures on errorless answers; None if it cannot be called outside pytest.
+
+    `review_items`: how many of the judged answers are labelled, None: all.
+    """
     answers = _Errorless(loaded)
     baseline = FirstRelease() if first_release else answers
-    judged = _judged(loaded, key, answers) if loaded.rubric else {}
+    judged = _judged(loaded, key, answers, review_items) if loaded.rubric else {}
     return estimate_of(loaded, key, answers, baseline, what="errorless answers", judged=judged)
 
 
-def _judged(loaded: LoadedSuite, key: str, answers: _Errorless) -> dict[str, Any]:
+def _judged(
+    loaded: LoadedSuite, key: str, answers: _Errorless, review_items: int | None
+) -> dict[str, Any]:
     """Verdicts without a fault, and labels of the items that the review plan names, or of as many as it would."""
     assert loaded.rubric is not None
     from evalgate.judge.flawless import flawless, labelled_items
-    from evalgate.judge.people import ENOUGH
 
     if loaded.review is not None:
         labelled: Sequence[str] = loaded.review.items
     else:
         parameter = split_key(key)[1]
         tag = parameter if parameter in loaded.gold.tags else None
-        labelled = labelled_items(answers, tag, ENOUGH)
+        labelled = labelled_items(answers, tag, review_items)
     verdicts, calibration = flawless(
         answers, loaded.rubric, size=len(loaded.gold), labelled=labelled
     )

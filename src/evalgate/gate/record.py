@@ -239,7 +239,11 @@ def read(path: Path) -> Recorded:
         text = path.read_bytes()
         decision = _decode(text)
         stored = msgspec.json.decode(beside.read_bytes(), type=_Stored) if beside.exists() else None
-    except (OSError, ValueError, RecursionError) as e:  # msgspec's errors are ValueErrors; they name keys and types
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as e:  # msgspec's errors are ValueErrors; they name keys and types
         kind = e.strerror if isinstance(e, OSError) else e
         raise IntegrityError(
             f"found a file that cannot be read ({kind}), expected a decision as it was kept. Restore it, or decide again.",

@@ -16,6 +16,7 @@ from evalgate.judge.verdicts import case_of
 from evalgate.records import Record
 from evalgate.store import open_run
 from evalgate.suite import LoadedSuite, Project
+from evalgate.suite.judging import judged_slices
 
 
 class Reviewed(Record, kw_only=True):
@@ -92,6 +93,8 @@ def outputs_of(project: Project, model: str, reviewed: Reviewed) -> dict[str, Ca
         suite=name,
         gold=loaded.gold.digest,
         model=open_run(kept).manifest.model.digest,
+        n=project.gate.settings.review_items,
+        slices=judged_slices(project, name),
     )
     if fault:
         raise UsageError(

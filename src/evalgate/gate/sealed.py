@@ -23,7 +23,7 @@ from evalgate.authored.card import SEALED
 from evalgate.errors import EvalgateError, Exit, IntegrityError, Refused, UsageError
 from evalgate.gate.check import CheckError, Outcome, Survey, run_tests, without_outcome
 from evalgate.gate.overfit import Overfit, overfit
-from evalgate.records import Decision, Evidence, Record
+from evalgate.records import Decision, Evidence, ModelIdentity, Record
 from evalgate.store.attempts import (
     Attempts,
     Question,
@@ -48,13 +48,13 @@ _OUTCOME: Final = "outcome"
 
 
 class Handed(Record, kw_only=True):
-    """What a test process is told about sealed sets. `key`: the seal key's bytes; `alphas`: by digest of each set.
+    """What a test process is told. `key`: the seal key's bytes, b"" if it reads no sealed set; `alphas`: by digest of each set.
 
     `survey`: it only says what would be asked.
     """
 
-    key: bytes
-    alphas: dict[str, float]
+    key: bytes = b""
+    alphas: dict[str, float] = msgspec.field(default_factory=dict)
     survey: bool = False
 
     @classmethod
@@ -66,8 +66,10 @@ class Handed(Record, kw_only=True):
         return f"<Handed sets={len(self.alphas)}>"
 
     @property
-    def opening(self) -> Opening:
-        """What opens the sealed sets of the project."""
+    def opening(self) -> Opening | None:
+        """What opens the sealed sets of the project; None if the check is not about them."""
+        if not self.key:
+            return None
         from evalgate.crypto.seal import SealKey
         from evalgate.suite.project import Opening
 
@@ -75,7 +77,7 @@ class Handed(Record, kw_only=True):
 
     def hidden(self, outcome: bytes) -> bytes:
         """The outcome as it lies on the disk until the gate has read it."""
-        return self.opening.key.seal(outcome, kind=_OUTCOME, name="")
+        return self.opening.key.seal(outcome, kind=_OUTCOME, name="") if self.opening else outcome
 
 
 class Bundle(Record, kw_only=True):
@@ -257,17 +259,30 @@ def _question(survey: Survey) -> Question:
     return Question(model=survey.model, plan=survey.plan, sealed=survey.sealed)
 
 
-def survey_of(project: Project, model: dict[str, str], plan: str) -> Survey:
+def survey_of(
+    project: Project,
+    candidate: ModelIdentity,
+    plan: str,
+    *,
+    baseline: str | None,
+    judge: ModelIdentity | None,
+) -> Survey:
     """In the test process: what it would ask."""
+    from evalgate.gate.evidence import files_of
+    from evalgate.gate.plan import lock_of
+
     return Survey(
-        model=model,
+        model={"name": candidate.name, "digest": candidate.digest},
         plan=plan,
+        baseline=baseline,
+        files=files_of(project, candidate),
+        lock=lock_of(project, judge),
         sealed={
             name: SealedSet(
                 version=loaded.card.version, digest=loaded.gold.digest, date=loaded.card.date
             )
             for name, loaded in project.suites.items()
-            if loaded.card is not None
+            if loaded.card is not None and project.sealed is not None
         },
     )
 

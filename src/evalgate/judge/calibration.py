@@ -6,11 +6,10 @@ out, or labels another model's outputs, has no calibrated number.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from evalgate.authored.labels import Label
-from evalgate.judge.people import DOUBLE, ENOUGH, Said, Unused, settled, usable
+from evalgate.judge.people import ENOUGH, Said, read_twice, settled, usable
 from evalgate.judge.scoring import ItemScore, fulfilled, score
 from evalgate.judge.verdicts import Judged, Verdicts
 from evalgate.records import Record
@@ -21,10 +20,11 @@ _LABELLING = "'evalgate review plan' and 'evalgate review label' get them"
 class Drawn(Record, kw_only=True):
     """Which items people were to label, fixed before scoring. `tag`: the slice they were drawn from, None for all.
 
-    `fault`: why the draw cannot be relied on; "" if it can.
+    `double`: those that two were to label. `fault`: why the draw cannot be relied on; "" if it can.
     """
 
     items: tuple[str, ...] = ()
+    double: tuple[str, ...] = ()
     tag: str | None = None
     fault: str = ""
 
@@ -48,7 +48,10 @@ class Calibration:
         self.drawn = drawn
         self.deciding = deciding
         self._rows = {row.id: row for row in verdicts}
-        kept, self.unused = usable(labels, verdicts.rubric, self._rows)
+        self._drawn = frozenset(drawn.items)
+        labels = tuple(labels)
+        cases = verdicts.cases({label.item for label in labels})
+        kept, self.unused = usable(labels, verdicts.rubric, cases, drawn=self._drawn)
         self.said = settled(kept, verdicts.rubric)
 
     def __repr__(self) -> str:
@@ -124,44 +127,51 @@ class Calibration:
                 f"the review plan draws {len(chosen)} of the {len(population)} items, at least {wanted} must be "
                 f"labelled; {_LABELLING}"
             )
+        halved = {row.unit for row in chosen} & {row.unit for row in self.rest(tag)}
+        if halved:
+            return f"of {len(halved)} units some items are drawn and some are not: units are drawn whole"
         open_ = [row for row in chosen if self.score_of(row) is None]
         if open_:
             return (
                 f"people have labelled {len(chosen) - len(open_)} of the {len(chosen)} drawn items, {len(open_)} are "
                 f"missing{self._have()}; {_LABELLING}"
             )
-        judged = [row for row in chosen if row.status in ("ok", "unscored")]
-        twice = sum((said := self.people(row)) is not None and said.raters >= 2 for row in judged)
-        needed = math.ceil(DOUBLE * len(judged))
-        if twice < needed:
+        twice = self._read_twice().intersection(inside)
+        once = sum((said := self.said.get(name)) is None or said.raters < 2 for name in twice)
+        if once:
             return (
-                f"two raters have seen {twice} of {len(judged)} labelled items, at least {needed} must be seen by two; "
-                f"{_LABELLING}"
+                f"two raters have seen {len(twice) - once} of the {len(twice)} items that the review plan gives to two"
+                f"{self._have()}; {_LABELLING}"
             )
         return ""
 
+    def _read_twice(self) -> set[str]:
+        """The drawn items of which two raters must have read the output."""
+        rows = (self._rows.get(name) for name in self.drawn.items)
+        there = [row.id for row in rows if row and row.status in ("ok", "unscored")]
+        return read_twice(there, self.drawn.double)
+
     def _have(self) -> str:
         """What labels there are that do not count, in brackets."""
-        unused: Unused = self.unused
-        told = [
-            f"{unused.simulated} are simulated" if unused.simulated else "",
-            f"{unused.stale} are about a criterion as it stood before" if unused.stale else "",
-            f"{unused.other_output} are about other outputs" if unused.other_output else "",
-            f"{unused.not_blind} were not given blind" if unused.not_blind else "",
-        ]
-        said = ", ".join(t for t in told if t)
-        return f" (of the labels that are there, {said})" if said else ""
+        told = ", ".join(self.unused.told)
+        return f" (of the labels that are there, {told})" if told else ""
+
+    def was_drawn(self, row: Judged) -> bool:
+        """Whether people were to label the item."""
+        return row.id in self._drawn
 
     def labelled(self, tag: str | None) -> list[Judged]:
         """The drawn items of the slice, in the order of the gold set."""
-        chosen = set(self.drawn.items)
-        return [r for r in self._rows.values() if r.id in chosen and (tag is None or tag in r.tags)]
+        return [
+            r for r in self._rows.values() if self.was_drawn(r) and (tag is None or tag in r.tags)
+        ]
 
     def rest(self, tag: str | None) -> list[Judged]:
         """The items of the slice that were not drawn."""
-        chosen = set(self.drawn.items)
         return [
-            r for r in self._rows.values() if r.id not in chosen and (tag is None or tag in r.tags)
+            r
+            for r in self._rows.values()
+            if not self.was_drawn(r) and (tag is None or tag in r.tags)
         ]
 
     def fulfilled_by(self, row: Judged, criterion: str) -> float | None:

@@ -13,6 +13,8 @@ Standing = Literal["decides", "assists", "clinician only"]
 ITEMS_TO_DECIDE = 200
 """Items that two clinicians or more answered: with fewer the standard error of kappa exceeds 0.07."""
 ITEMS_TO_ASSIST = 50
+REPEATED = 100
+"""Labelled items about which a judge is asked again before it decides; all, where there are fewer."""
 MARGIN = 0.05
 """By how much the judge's macro-F1 may lie below the clinicians' among themselves."""
 MUST_FIND = 0.50

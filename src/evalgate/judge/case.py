@@ -22,8 +22,8 @@ class Case(Record, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """Of the output alone: what a label is about."""
-        return digest.of_bytes(self.output.encode())
+        """Of what is read, output and sources: what a label is about."""
+        return digest.of_value([self.output, self.sources])
 
     @property
     def material(self) -> str:

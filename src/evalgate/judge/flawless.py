@@ -57,6 +57,7 @@ def flawless(
     return verdicts, Calibration(verdicts, labels, Drawn(items=tuple(labelled)))
 
 
-def labelled_items(answers: Iterable[Answer], tag: str | None, n: int) -> list[str]:
-    """A draw of `n` items of a slice, as a review plan would make one."""
-    return draw([a for a in answers if tag is None or tag in a.tags], n, "plan")
+def labelled_items(answers: Iterable[Answer], tag: str | None, n: int | None) -> list[str]:
+    """A draw of `n` items of a slice (None: all), as a review plan would make one."""
+    slice_ = [a for a in answers if tag is None or tag in a.tags]
+    return draw(slice_, len(slice_) if n is None else n, "plan")

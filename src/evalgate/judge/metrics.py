@@ -4,12 +4,15 @@
     rubric_pass_rate(verdicts, calibration)       what people said of a random part corrects it: judge = "calibrated"
 
 The corrected interval is the worst-atom form of prediction-powered inference (statistics: WAD-PPI). A judge that was not
-shown to agree with people has no part in it: then it is the exact interval of the labels alone.
+shown to agree with people has no part in it, nor one that speaks otherwise of the outputs that people were to read than of
+the rest: then it is the exact interval of the labels alone. Units are averaged, and units were drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, cast
 
 import msgspec
@@ -17,23 +20,26 @@ import msgspec
 from evalgate.judge.calibration import Calibration
 from evalgate.judge.scoring import UNSCORED, in_order
 from evalgate.judge.verdicts import Judged, Verdicts, refuse_unknown
-from evalgate.metrics.estimate import Bounds, Estimate, Kind, UnitMean
+from evalgate.metrics.estimate import MIN_UNITS, Bounds, Estimate, Kind, UnitMean
 from evalgate.metrics.tally import Cell, Plan, measure
 from evalgate.records import Answer, Record
 
 _GRID = 1 << 60  # scores as integers, see metrics.rates
+APART = 3.29
+"""Standard errors between drawn and other units beyond which a judge is set aside: the normal law's 0.0005 at either end."""
 
 
 class Corrected(Record, kw_only=True):
     """Labels `y` of the labelled units, the judge's guesses `f` of the same units and `rest` of the others, in [0, 1].
 
-    `f` and `rest` are empty where the judge has no part in it.
+    `f` and `rest` are empty where the judge has no part in it; `aside` if that is because it told them apart.
     """
 
     kind: ClassVar[Kind] = "level"
     y: tuple[float, ...]
     f: tuple[float, ...] = ()
     rest: tuple[float, ...] = ()
+    aside: bool = False
 
     def __repr__(self) -> str:
         return f"<Corrected labelled={len(self.y)} others={len(self.rest)}>"
@@ -41,7 +47,9 @@ class Corrected(Record, kw_only=True):
     @property
     def method(self) -> str:
         """Name of the bound."""
-        return "worst-atom PPI" if self.rest and self.f else "worst-atom mean of labels"
+        if self.rest and self.f:
+            return "worst-atom PPI"
+        return "worst-atom mean of labels" + (", judge set aside" if self.aside else "")
 
     def bounds(self, alpha: float, seed: int, draws: int | None = None) -> Bounds:
         """Monte Carlo, the same seed gives the same bits; exact (Clopper-Pearson) for labels of 0 and 1 alone."""
@@ -76,7 +84,7 @@ class Corrected(Record, kw_only=True):
 def rubric_pass_rate(
     verdicts: Verdicts, calibration: Calibration | None = None, *, tag: str | None = None
 ) -> Estimate:
-    """Share of items at or above the rubric's pass mark with no critical hit.
+    """Share of items at or above the rubric's pass mark with no critical hit; of several items a unit, the mean over units.
 
     Without `calibration` it is the judge's word; an item without a score counts as not passed and as unscored.
     """
@@ -85,7 +93,7 @@ def rubric_pass_rate(
         return (1, 1, 1) if row.score is not None and row.score.passed else (0, 1, 1)
 
     plan = Plan(name="rubric_pass_rate", score=_of(score), tag=tag, binary=True)
-    raw = _raw(_as_asked(verdicts, calibration), plan)
+    raw = _measured(_as_asked(verdicts, calibration), plan)
     if calibration is None:
         return raw
     return _corrected(
@@ -106,7 +114,7 @@ def rubric_score(
         return (int(row.score.value * _GRID) if row.score is not None else 0), _GRID, 1
 
     plan = Plan(name="rubric_score", score=_of(score), tag=tag)
-    raw = _raw(_as_asked(verdicts, calibration), plan)
+    raw = _measured(_as_asked(verdicts, calibration), plan)
     if calibration is None:
         return raw
     return _corrected(
@@ -150,9 +158,9 @@ def criterion_rate(
     )
     by_people_alone = calibration is not None and "judge" not in found.judged_by
     rows = _About(verdicts, () if by_people_alone else (criterion,))
+    raw = _measured(rows, plan)
     if found.by_code:
-        return measure(cast("Iterable[Answer]", rows), plan)
-    raw = _raw(rows, plan)
+        return msgspec.structs.replace(raw, judge=None)
     if calibration is None:
         return raw
 
@@ -177,13 +185,16 @@ def agreement(
     *,
     tag: str | None = None,
 ) -> Estimate:
-    """Share of labelled items on which the judge says what people say: of one criterion, or of passing at all.
+    """Share of drawn and labelled items on which the judge says what people say: of one criterion, or of passing at all.
 
-    Void and undecided verdicts are disagreement. Every item of the slice is accounted for; only labelled ones count.
+    Void and undecided verdicts are disagreement. Every item of the slice is accounted for; what was not drawn counts for
+    nothing, whoever labelled it.
     """
     found = None if criterion is None else refuse_unknown(verdicts.rubric, criterion)
 
     def score(row: Judged) -> Cell:
+        if not calibration.was_drawn(row):
+            return 0, 0, 0
         if found is not None:
             said = calibration.answer_of(row, found.id)
             if said is None:
@@ -196,7 +207,7 @@ def agreement(
 
     name = f"agreement[{criterion}]" if criterion else "agreement"
     plan = Plan(name=name, score=_of(score), tag=tag, binary=True, nothing="no labelled item")
-    estimate = measure(cast("Iterable[Answer]", verdicts), plan)
+    estimate = _measured(verdicts, plan)
     lacking = calibration.lacking(tag)
     reason = "; ".join(r for r in (lacking, estimate.insufficient) if r)
     return msgspec.structs.replace(estimate, judge="calibrated", insufficient=reason)
@@ -231,9 +242,8 @@ def _of(score: Callable[[Judged], Cell]) -> Callable[[Answer], Cell]:
     return cast("Callable[[Answer], Cell]", score)
 
 
-def _raw(rows: Verdicts | _About, plan: Plan) -> Estimate:
-    estimate = measure(cast("Iterable[Answer]", rows), plan)
-    return msgspec.structs.replace(estimate, judge="screen")
+def _measured(rows: Verdicts | _About, plan: Plan) -> Estimate:
+    return measure(cast("Iterable[Answer]", rows), plan)
 
 
 def _corrected(
@@ -245,35 +255,51 @@ def _corrected(
     guess: Callable[[Judged], float | None],
 ) -> Estimate:
     """The raw estimate with its value, its sample and its doubts replaced by what labels make of them."""
-    lacking = calibration.lacking(tag)
-    labelled = [
-        (row, value) for row in calibration.labelled(tag) if (value := label(row)) is not None
-    ]
-    guesses = {row.id: guess(row) for row, _ in labelled}
-    y = _by_unit([(row, value) for row, value in labelled])
-    if labelled and all(value is not None for value in guesses.values()):
-        f = _by_unit([(row, cast("float", guesses[row.id])) for row, _ in labelled])
-        others = [(row, cast("float", guess(row))) for row in calibration.rest(tag)]
-        rest = {unit: value for unit, value in _by_unit(others).items() if unit not in y}
-    else:
-        f, rest = {}, {}
+    drawn, rest = calibration.labelled(tag), calibration.rest(tag)
+    labelled = [(row, value) for row in drawn if (value := label(row)) is not None]
+    y = _by_unit(labelled)
+    guesses = [(row, value) for row, _ in labelled if (value := guess(row)) is not None]
+    f, others, aside = {}, {}, False
+    if guesses and len(guesses) == len(labelled):
+        f, others = _by_unit(guesses), _by_unit([(row, cast("float", guess(row))) for row in rest])
+        aside = not _alike(list(f.values()), list(others.values()))
+    if aside:
+        f, others = {}, {}
     sample = Corrected(
         y=tuple(y[unit] for unit in sorted(y)),
         f=tuple(f[unit] for unit in sorted(f)),
-        rest=tuple(rest[unit] for unit in sorted(rest)),
+        rest=tuple(others[unit] for unit in sorted(others)),
+        aside=aside,
     )
-    reasons = [lacking] if lacking else []
+    doubts = [raw.insufficient if not raw.items else calibration.lacking(tag)]
+    if len(y) < min(MIN_UNITS, len(labelled)):
+        doubts.append(
+            f"found {len(y)} labelled units, expected at least {MIN_UNITS} for a clustered metric"
+        )
     return msgspec.structs.replace(
         raw,
         value=sample.point,
         units=len(sample.y) + len(sample.rest),
         sample=sample,
-        insufficient="; ".join(reasons),
+        insufficient="; ".join(doubt for doubt in doubts if doubt),
         judge="calibrated",
     )
 
 
-def _by_unit(values: list[tuple[Judged, float]]) -> dict[str, float]:
+def _alike(drawn: Sequence[float], rest: Sequence[float]) -> bool:
+    """Whether a judge speaks of the drawn units as of the rest, as far as their means tell.
+
+    Of a judge that does not know the draw, drawn units are any of all: the difference of the means has the permutation law,
+    of 0/1 the hypergeometric one, and here their normal form. A judge that knows it could praise what nobody reads.
+    """
+    if not drawn or not rest:
+        return True
+    apart = abs(statistics.fmean(drawn) - statistics.fmean(rest))
+    error = statistics.pstdev([*drawn, *rest]) * math.sqrt(1 / len(drawn) + 1 / len(rest))
+    return apart <= APART * error + 1e-12  # equal means may differ in their last bit
+
+
+def _by_unit(values: Iterable[tuple[Judged, float]]) -> dict[str, float]:
     """The mean of each unit."""
     units: dict[str, list[float]] = {}
     for row, value in values:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from fractions import Fraction
 from functools import reduce
 
 from evalgate.authored.labels import Label
 from evalgate.authored.rubric import Criterion, Rubric
+from evalgate.judge.case import Case
+from evalgate.judge.reply import occurs
 from evalgate.judge.scoring import worse
-from evalgate.judge.verdicts import Judged
 from evalgate.records import Record
 
-DOUBLE = 0.2
+DOUBLE = Fraction(1, 5)
 """Share of the labelled items that two raters must have seen."""
 ENOUGH = 100
 """Labelled items below which a calibrated number decides nothing (statistics: the WAD-PPI bound was simulated from here)."""
@@ -37,28 +40,54 @@ class Unused(Record, kw_only=True):
     stale: int = 0
     other_output: int = 0
     not_blind: int = 0
+    misquoted: int = 0
+    not_drawn: int = 0
+
+    @property
+    def told(self) -> list[str]:
+        """How many there are of each cause and why, without those that there are none of."""
+        causes = (
+            (self.simulated, "simulated"),
+            (self.stale, "about an earlier wording"),
+            (self.other_output, "about other outputs or sources"),
+            (self.not_blind, "not given blind"),
+            (self.misquoted, "with a quote that stands nowhere"),
+            (self.not_drawn, "of items that were not drawn"),
+        )
+        return [f"{n} {why}" for n, why in causes if n]
 
 
 def usable(
-    labels: Iterable[Label], rubric: Rubric, rows: Mapping[str, Judged], *, simulated: bool = False
+    labels: Iterable[Label],
+    rubric: Rubric,
+    cases: Mapping[str, Case],
+    *,
+    drawn: Collection[str] | None = None,
+    simulated: bool = False,
 ) -> tuple[list[Label], Unused]:
     """The labels about exactly these outputs and these criteria, given blind, or to settle a dispute.
 
+    `cases`: what was judged, by item. `drawn`: the items that people were to label, None for all: what somebody chose to label
+    beside them says nothing. A quote that stands neither in the output nor in a source shows that something else was read.
     Simulated ones are left out unless `simulated`: then they, too, may be looked at, and nothing may be decided by them.
     """
     digests = {c.id: c.digest for c in rubric.criteria}
     kept: list[Label] = []
     causes: Counter[str] = Counter()
     for label in labels:
-        row = rows.get(label.item)
+        case = cases.get(label.item)
         if label.criterion_digest != digests.get(label.criterion):
             causes["stale"] += 1
-        elif row is None or label.output != row.output:
+        elif case is None or label.output != case.digest:
             causes["other_output"] += 1
+        elif drawn is not None and label.item not in drawn:
+            causes["not_drawn"] += 1
         elif label.simulated and not simulated:
             causes["simulated"] += 1
         elif not label.blind and not label.adjudicates:
             causes["not_blind"] += 1
+        elif label.quote.strip() and not occurs(label.quote, case):
+            causes["misquoted"] += 1
         else:
             kept.append(label)
     return kept, Unused(**causes)
@@ -102,10 +131,10 @@ def settling(labels: Iterable[Label]) -> set[str]:
     Who adjudicates has seen the others' answers. So where nothing is in dispute their word is no label.
     """
     labels = list(labels)
-    raters = {label.rater for label in labels if not label.adjudicates}
+    raters = {label.who for label in labels if not label.adjudicates}
     if len({label.answer for label in labels if not label.adjudicates}) < 2:
         return set()
-    return {label.answer for label in labels if label.adjudicates and label.rater not in raters}
+    return {label.answer for label in labels if label.adjudicates and label.who not in raters}
 
 
 def worst(criterion: Criterion, answers: Iterable[str]) -> str:
@@ -119,5 +148,17 @@ def _raters_of_all(labels: list[Label], rubric: Rubric) -> int:
     by_rater: dict[str, set[str]] = {}
     for label in labels:
         if not label.adjudicates:
-            by_rater.setdefault(label.rater, set()).add(label.criterion)
+            by_rater.setdefault(label.who, set()).add(label.criterion)
     return sum(wanted <= answered for answered in by_rater.values())
+
+
+def read_twice(
+    items: Sequence[str], planned: Collection[str], share: Fraction = DOUBLE
+) -> set[str]:
+    """Which of some items two raters read: those `planned`, and as many others, in their order, as the share needs.
+
+    `items` are those of a plan that are answers, in its order: where a planned one never was an answer, another is read.
+    """
+    chosen = set(planned)
+    first = sorted(items, key=lambda name: name not in chosen)  # stable: their order
+    return chosen.intersection(items) | set(first[: math.ceil(share * len(items))])

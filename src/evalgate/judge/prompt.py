@@ -121,11 +121,6 @@ def messages(case: Case, criterion: Criterion, *, criterion_first: bool = False)
     ]
 
 
-def possible(criterion: Criterion) -> tuple[str, ...]:
-    """What the judge may answer: not_applicable only where there is a condition that can fail."""
-    return tuple(a for a in criterion.answers if a != "not_applicable" or criterion.applies_when)
-
-
 def response_format(criterion: Criterion) -> dict[str, Any]:
     """The JSON schema that constrains decoding, in the form of OpenAI's `response_format` (vLLM and llama.cpp read it)."""
     return {
@@ -138,7 +133,7 @@ def response_format(criterion: Criterion) -> dict[str, Any]:
                 "properties": {
                     "quote": {"type": "string", "maxLength": LONGEST_QUOTE},
                     "reason": {"type": "string", "maxLength": LONGEST_REASON},
-                    "answer": {"type": "string", "enum": list(possible(criterion))},
+                    "answer": {"type": "string", "enum": list(criterion.answers)},
                 },
                 "required": ["quote", "reason", "answer"],
                 "additionalProperties": False,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,6 +26,7 @@ from evalgate.judge.calibration_table import (
     ITEMS_TO_DECIDE,
     MARGIN,
     MOST_FLIPS,
+    REPEATED,
     Clinicians,
     CriterionReport,
     Difference,
@@ -35,7 +36,7 @@ from evalgate.judge.calibration_table import (
 )
 from evalgate.judge.people import Unused, settling, usable, worst
 from evalgate.judge.scoring import UNSCORED, in_order
-from evalgate.judge.verdicts import Judged
+from evalgate.judge.verdicts import Verdicts
 from evalgate.records import Record
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ class _Labelled(Record, kw_only=True):
 
 def qualify_rubric(
     rubric: Rubric,
-    rows: Iterable[Judged],
+    verdicts: Verdicts,
     labels: Iterable[Label],
     *,
+    drawn: Collection[str] | None = None,
     lengths: Mapping[str, int] | None = None,
     repeats: Mapping[tuple[str, str], Sequence[str]] | None = None,
     strata: Mapping[str, str] | None = None,
@@ -90,16 +92,21 @@ def qualify_rubric(
 ) -> tuple[CriterionReport, ...]:
     """`qualify` for every criterion of a rubric, from the verdicts and labels about one model's outputs.
 
-    Labels about other outputs, of an earlier wording or not given blind are counted and left out. `lengths` and `strata`
-    by item, `repeats` by (item, criterion).
+    Labels about other outputs, of an earlier wording, not given blind or of items beside `drawn` (None: any will do) are
+    counted and left out. `lengths` and `strata` by item, `repeats` by (item, criterion).
     """
-    judged = {row.id: row for row in rows if row.output}
+    judged = {row.id: row for row in verdicts if row.output}
     by_criterion: dict[str, list[Label]] = {c.id: [] for c in rubric.criteria}
+    named = set()
     for label in labels:
         by_criterion.get(label.criterion, []).append(label)
+        named.add(label.item)
+    cases = verdicts.cases(named)
     reports = []
     for criterion in rubric.criteria:
-        kept, unused = usable(by_criterion[criterion.id], rubric, judged, simulated=True)
+        kept, unused = usable(
+            by_criterion[criterion.id], rubric, cases, drawn=drawn, simulated=True
+        )
         told: dict[str, list[Label]] = {}
         for label in kept:
             if not label.repeat:
@@ -110,7 +117,7 @@ def qualify_rubric(
                 item=row.id,
                 unit=row.unit,
                 judge=row.answer(criterion.id),
-                clinicians={x.rater: x.answer for x in told.get(row.id, ()) if not x.adjudicates},
+                clinicians={x.who: x.answer for x in told.get(row.id, ()) if not x.adjudicates},
                 adjudicated=_settled(criterion, told.get(row.id, ())),
                 length=(lengths or {}).get(row.id, 0),
                 repeats=tuple((repeats or {}).get((row.id, criterion.id), ())),
@@ -135,7 +142,7 @@ def qualify(
     It decides with at least 200 items that two clinicians answered, if it is proven to find half of the faulty outputs
     (0.90 of them where the criterion is critical) in every stratum, if its macro-F1 against clinicians is proven to lie
     at most 0.05 below theirs among themselves (bootstrap over units), and if it is proven to answer otherwise on at most 0.10
-    of the items when it is asked again (not asked of code). It assists where it is proven better than chance on 50 items
+    of 100 items or more (all, if fewer are labelled) when it is asked again (not asked of code). It assists where it is proven better than chance on 50 items
     or more: it calls faulty outputs faulty more often than sound ones, which is kappa above 0. `judged_by` can only
     narrow that, and labels of people who are no clinicians count for nothing.
 
@@ -423,8 +430,13 @@ def _missed(criterion: Criterion, r: CriterionReport) -> list[str]:
             f"it answered otherwise on {r.flips.hits} of {r.flips.of} items when asked again, which may be "
             f"{_ceil(r.flips.high)} of all, at most {MOST_FLIPS:.2f} is allowed"
         )
-    if not r.flips and not criterion.by_code:
-        missed.append("whether it repeats itself was not measured")
+    again = r.flips.of if r.flips else 0
+    if again < min(REPEATED, r.labelled) and not criterion.by_code:
+        missed.append(
+            f"whether it repeats itself was measured on {again} items, {min(REPEATED, r.labelled)} are needed"
+            if again
+            else "whether it repeats itself was not measured"
+        )
     return missed
 
 

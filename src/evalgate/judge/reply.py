@@ -8,7 +8,7 @@ from typing import Any
 
 from evalgate.authored.rubric import Criterion
 from evalgate.judge.case import Case, Verdict
-from evalgate.judge.prompt import LONGEST_QUOTE, LONGEST_REASON, possible, shown
+from evalgate.judge.prompt import LONGEST_QUOTE, LONGEST_REASON, shown
 
 LONGEST_REPLY = 20_000
 """Characters of a reply that are read at all."""
@@ -45,7 +45,7 @@ def read(text: str, finish: str, case: Case, criterion: Criterion) -> Verdict:
 
 def _checked(found: dict[str, str], case: Case, criterion: Criterion) -> str:
     """The quote if it stands in the case, "" if none need stand there. Raises _Void."""
-    if found["answer"] not in possible(criterion):
+    if found["answer"] not in criterion.answers:
         raise _Void("an answer that is none of those asked for")
     quote = found["quote"] if _shows(found["quote"]) and occurs(found["quote"], case) else ""
     if criterion.evidence == "quote" and found["answer"] == "met" and not quote:

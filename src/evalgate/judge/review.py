@@ -1,7 +1,8 @@
 """Review: which outputs people label, in which order, and what they may say. The plan is rubrics/TASK.review.json.
 
-A plan is drawn before anything is scored and names no model by name. Everything in it follows from its own fields, so that
-the gate can draw it again: an item that was exchanged for another shows.
+A plan is drawn before anything is scored and names no model by name. Everything in it follows from what gate.toml and the
+gold set say, so that the gate can draw it again: an item that was exchanged for another shows, and so does a draw that
+somebody liked better.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from evalgate.authored.problems import Problems, read_bytes, relative
 from evalgate.authored.rubric import Criterion, Rubric
 from evalgate.errors import InfrastructureError
 from evalgate.judge.case import Case
-from evalgate.judge.draw import Drawable, draw, hashed
+from evalgate.judge.draw import Drawable, draw, draw_items, hashed
+from evalgate.judge.people import read_twice
 from evalgate.records import Record
 
-ITEMS = 120
-"""Items that a plan draws unless told otherwise: the 100 that the gate needs and a few that may turn out to be no answers."""
 REPEATED = Fraction(1, 10)
 """Share of a rater's outputs that come a second time, unannounced."""
 APART = 5
@@ -36,8 +36,9 @@ APART = 5
 class ReviewPlan(Record, kw_only=True):
     """The draw for one suite's labels. `items` stand in the order in which they are shown; two raters read `double`.
 
-    `n`: how many were asked for. `seed` follows from the digests of model and gold set and from `tag` (None: every item).
-    `model`, `gold`: digests of the candidate and of the gold set. `criteria`: what each criterion's digest was.
+    `n`: how many were asked for; where units hold several items there may be a few more or less. `seed` follows from ids,
+    units and tags of the items, the model and `tag` (None: every item). `model`, `gold`: digests of the candidate and of the
+    gold set. `criteria`: what each criterion's digest was.
     """
 
     schema: Literal["evalgate.review/1"] = "evalgate.review/1"
@@ -61,20 +62,23 @@ def make_plan(
     suite: str,
     items: Iterable[Drawable],
     *,
-    n: int,
-    double: int,
+    n: int | None,
+    double: Fraction,
     model: str,
     gold: str,
     criteria: Mapping[str, str],
     tag: str | None = None,
 ) -> ReviewPlan:
-    """Draws `n` of the items (of those that bear `tag`), `double` of these for a second rater; fewer where there are fewer."""
-    # of nothing that could be worded until the draw pleases: criteria are edited all the time
-    seed = digest.of_value([gold, model, tag])
+    """Draws about `n` of the items (of those that bear `tag`; None, or more than there are: all), and the share `double` of
+    them, rounded up, for a second rater.
+    """
     slice_ = [item for item in items if tag is None or tag in item.tags]
+    n = len(slice_) if n is None else min(n, len(slice_))
+    # of nothing that could be changed until the draw pleases: not of criteria, and not of the gold set's bytes
+    places = sorted((item.id, item.unit, sorted(item.tags)) for item in slice_)
+    seed = digest.of_value([places, model, tag])
     names = draw(slice_, n, seed)
-    chosen = set(names)
-    twice = draw([item for item in slice_ if item.id in chosen], double, hashed(seed, "double"))
+    twice = draw_items(names, math.ceil(double * len(names)), hashed(seed, "double"))
     return ReviewPlan(
         suite=suite,
         tag=tag,
@@ -89,11 +93,19 @@ def make_plan(
 
 
 def verify(
-    plan: ReviewPlan, items: Iterable[Drawable], *, suite: str, gold: str, model: str
+    plan: ReviewPlan,
+    items: Iterable[Drawable],
+    *,
+    suite: str,
+    gold: str,
+    model: str,
+    n: int | None,
+    slices: Collection[str] | None = None,
 ) -> str | None:
     """Why the plan may not decide about this suite, gold set and model: one clause; None if it may.
 
-    Criteria may have been edited since: their labels are stale then, the draw is as random as before.
+    `n` is `review_items` of gate.toml, `slices` those that the judged rows speak of: who may choose how many are drawn, or
+    from what, chooses among draws. Criteria may have been edited since: their labels are stale then, the draw is as random as before.
     """
     if plan.suite != suite:
         return f"the review plan is of another suite ({plan.suite})"
@@ -101,16 +113,25 @@ def verify(
         return "the review plan was drawn from another gold set"
     if plan.model != model:
         return "the review plan was drawn for another model"
+    if slices is not None and len(slices) == 1 and plan.tag not in slices:
+        drawn_from = "all items" if plan.tag is None else f"items tagged {plan.tag!r}"
+        return f"the review plan draws from {drawn_from}, the judged rows speak of {min(slices)!r}"
     again = make_plan(
         suite,
         items,
-        n=plan.n,
-        double=len(plan.double),
+        n=n,
+        double=Fraction(len(plan.double), max(1, len(plan.items))),
         model=model,
         gold=gold,
         criteria=plan.criteria,
         tag=plan.tag,
     )
+    if again.n != plan.n:
+        wanted = (
+            f"gate.toml says {n}" if n is not None else f"without review_items it is all {again.n}"
+        )
+        there = f", of which there are {again.n}" if n is not None and again.n < n else ""
+        return f"the review plan draws {plan.n} items, {wanted}{there}"
     return (
         None
         if again == plan
@@ -189,22 +210,21 @@ def assigned(
     read, and where it leaves a gap in `double` others fill it, so that the planned share stays. Neither an unfinished
     output nor a simulated label keeps a clinician from it. Raters at work in copies of the project may read the same one.
     """
+    me = rater.casefold()
     there = [name for name in plan.items if name in cases]
     share = Fraction(len(plan.double), max(1, len(plan.items)))
-    planned = set(plan.double)
-    by_need = sorted(there, key=lambda name: name not in planned)  # stable: the plan's order
-    twice = planned | set(by_need[: math.ceil(share * len(there))])
+    twice = read_twice(there, plan.double, share)
     given: dict[str, dict[str, set[str]]] = {name: {} for name in there}
     for label in labels.usable:
         case = cases.get(label.item)
-        counts = simulated or not label.simulated or label.rater == rater
+        counts = simulated or not label.simulated or label.who == me
         if case is not None and counts and not label.adjudicates and label.output == case.digest:
-            given.setdefault(label.item, {}).setdefault(label.rater, set()).add(label.criterion)
+            given.setdefault(label.item, {}).setdefault(label.who, set()).add(label.criterion)
     whole = {criterion.id for criterion in rubric.read_by_people}
 
     def open_to(name: str) -> bool:
         done = sum(criteria >= whole for criteria in given[name].values())
-        return rater in given[name] or done < (2 if name in twice else 1)
+        return me in given[name] or done < (2 if name in twice else 1)
 
     return [name for name in there if open_to(name)]
 
@@ -261,7 +281,7 @@ def new_label(
 
 def capacity_of(rater: str, labels: Collection[Label]) -> bool | None:
     """Whether the rater's labels are simulated; None where there are none of theirs."""
-    return next((label.simulated for label in labels if label.rater == rater), None)
+    return next((label.simulated for label in labels if label.who == rater.casefold()), None)
 
 
 def answer_lines(criterion: Criterion) -> Sequence[tuple[str, str]]:

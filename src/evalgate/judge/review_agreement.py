@@ -86,7 +86,7 @@ def _of_criterion(criterion: Criterion, labels: Sequence[Label]) -> CriterionAgr
     again: dict[str, dict[tuple[str, str], str]] = {}
     for label in labels:
         side = again if label.repeat else first
-        side.setdefault(label.rater, {})[label.item, label.output] = label.answer
+        side.setdefault(label.who, {})[label.item, label.output] = label.answer
     pairs = [_pair(criterion, a, b, first[a], first[b]) for a, b in combinations(sorted(first), 2)]
     repeats = [_pair(criterion, a, a, first.get(a, {}), again[a]) for a in sorted(again)]
     return CriterionAgreement(

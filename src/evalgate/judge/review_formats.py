@@ -62,7 +62,7 @@ def rows_of(
 ) -> list[Row]:
     """A row for every label of `rater` about these outputs, and one for every question about `items` that is left."""
     digests = {name: case.digest for name, case in cases.items()}
-    mine = [x for x in labels if x.rater == rater and x.output == digests.get(x.item)]
+    mine = [x for x in labels if x.who == rater.casefold() and x.output == digests.get(x.item)]
     answered = {(x.item, x.criterion) for x in mine if is_current(x, rubric) and not x.adjudicates}
     rows = []
     for name in dict.fromkeys((*items, *(label.item for label in mine))):
@@ -310,7 +310,7 @@ def _faults_of_row(
     label: Label, row: Mapping[str, str], rater: str, rubric: Rubric, cases: Mapping[str, Case]
 ) -> Iterable[tuple[str, str]]:
     yield from faults(label, rubric, cases, of="the review plan's answers")
-    if label.rater != rater:
+    if label.who != rater.casefold():
         yield (
             "EG652",
             f"rater: found another than {rater}, expected {rater} or nothing. Import each rater's file by itself.",
@@ -327,7 +327,7 @@ def _faults_of_row(
     if label.output != case.digest:
         yield (
             "EG650",
-            "output_digest: found another output's, expected that of the output as it is. Export again.",
+            "output_digest: found that of another output or of other sources, expected that of what is shown now. Export again.",
         )
     elif label.quote.strip() and not occurs(label.quote, case):
         yield (

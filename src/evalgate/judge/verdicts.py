@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from evalgate.authored.prompt import as_text
 from evalgate.authored.rubric import Criterion, Rubric
@@ -19,8 +19,8 @@ _FAILED = ItemScore(value=0.0, passed=False)
 class Judged(Record, kw_only=True):
     """One item with its verdicts by criterion. `score` is None where a verdict is void, undecided or absent.
 
-    `status` is the answer's own, or "unscored" where the answer is there and its score is not. `output`: digest of the
-    judged text, "" where there is none.
+    `status` is the answer's own, or "unscored" where the answer is there and its score is not. `output`: digest of
+    what was judged (`Case.digest`), "" where there is none.
     """
 
     id: str
@@ -30,6 +30,22 @@ class Judged(Record, kw_only=True):
     output: str
     verdicts: dict[str, Verdict]
     score: ItemScore | None
+    judged: ClassVar[bool] = True
+    """For whoever counts rows: these are a judge's word (`metrics.tally`)."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuses what only answers have. Raises UsageError (EG692)."""
+            if name not in Answer.__struct_fields__:
+                raise AttributeError(name)
+            raise UsageError(
+                f"found a metric that reads `{name}`, given verdicts, expected answers: accuracy, recall and their like are "
+                "about `answers`. Give it `answers`, or take a metric of verdicts: rubric_pass_rate, rubric_score, "
+                "criterion_rate.",
+                where="verdicts",
+                code="EG692",
+            )
 
     def __repr__(self) -> str:
         return f"<Judged {self.id} {self.status}>"
@@ -115,6 +131,16 @@ class Verdicts:
 
     def __len__(self) -> int:
         return self._size
+
+    def cases(self, items: Collection[str]) -> dict[str, Case]:
+        """What was judged of some items, by item; answers that never were any are left out."""
+        if not items:
+            return {}
+        return {
+            answer.id: case_of(answer, self.rubric.show)
+            for answer in self._answers
+            if answer.id in items and answer.status == "ok"
+        }
 
     def __iter__(self) -> Iterator[Judged]:
         __tracebackhide__ = True  # this frame holds texts; pytest would print them with -l

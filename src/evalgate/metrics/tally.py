@@ -78,11 +78,12 @@ class Plan(Record, kw_only=True):
 class Account:
     """Counts every row that a metric is responsible for, as the rows stream by."""
 
-    __slots__ = ("_answers", "_total", "items")
+    __slots__ = ("_answers", "_kinds", "_total", "items")
 
     def __init__(self) -> None:
         self.items = 0
         self._answers: dict[Status, int] = {}
+        self._kinds: set[type] = set()
         self._total = 0
 
     @property
@@ -100,10 +101,16 @@ class Account:
         """`fingerprint` of the ids seen."""
         return self._total & _MASK
 
+    @property
+    def judged(self) -> bool:
+        """Whether a row is a judge's verdict, in whatever it was handed over."""
+        return any(getattr(kind, "judged", False) for kind in self._kinds)
+
     def of(self, rows: Iterable[Answer], tag: str | None) -> Iterator[tuple[Answer, int]]:
         """The rows that carry `tag` (all if None), each with the hash of its id."""
-        counts = self._answers
+        counts, kinds = self._answers, self._kinds
         for answer in rows:
+            kinds.add(type(answer))
             if tag is not None and tag not in answer.tags:
                 continue
             self.items += 1
@@ -239,7 +246,8 @@ def _tally(rows: Iterable[Answer], plan: Plan) -> _Tally:
 def measure(rows: Iterable[Answer] | Pair, plan: Plan) -> Estimate:
     """The estimate of `plan` on `rows`, or on a `Pair` the difference of its two sides.
 
-    Raises ValueError where the two sides do not hold the same items, and TypeError for a difference of micro averages.
+    What is measured of verdicts is a judge's word, whoever counts: `judge` is then "screen". Raises ValueError where the two
+    sides do not hold the same items, and TypeError for a difference of micro averages.
     """
     if not isinstance(rows, Pair):
         return _level(_tally(rows, plan), plan)
@@ -275,6 +283,7 @@ def _estimate(
         lower_is_better=plan.worst == 1.0,
         worst=worst.ids if worst else (),
         answers=tally.account.answers,
+        judge="screen" if tally.account.judged else None,
     )
 
 

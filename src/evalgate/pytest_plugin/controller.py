@@ -147,7 +147,7 @@ class Controller:
         if self.bypasses or not self.asks:
             return
         if self.handed and self.handed.survey:
-            self.survey = survey_of(project, self.model, self.plan)
+            self.survey = survey_of(project, candidate, self.plan, baseline=based_on, judge=judge)
             return
         fresh: bool = self.config.option.fresh
         with Progress() as progress:

@@ -71,10 +71,11 @@ def find_certificate(root: Path, keyring: Keyring, model: str) -> Found:
 
     Raises Undecided (EG725: there is none), IntegrityError (the ledger, the certificate, or one is not the other's).
     """
-    found = None
-    for entry in Ledger(root, keyring).of_kind("decision"):
-        if entry.body.get("model", {}).get("name") == model:
-            found = entry
+    found = Ledger(root, keyring).latest(
+        "decision",
+        # one about sealed sets is a single bit, and has no certificate of its own
+        lambda e: e.body.get("model", {}).get("name") == model and "sealed" not in e.body,
+    )
     if found is None or not found.body.get("certificate"):
         what = (
             "no decision"
@@ -100,8 +101,7 @@ def find_certificate(root: Path, keyring: Keyring, model: str) -> Found:
 
 def entry_of(ledger: Ledger, certificate: Certificate) -> Entry | None:
     """The ledger's entry of the decision that this certificate is of."""
-    entries = ledger.of_kind("decision")
-    return next((e for e in entries if e.body.get("digest") == certificate.digest), None)
+    return ledger.latest("decision", lambda entry: entry.body.get("digest") == certificate.digest)
 
 
 def check_bytes(certificate: Certificate, root: Path, *, artifact: Path | None = None) -> Check:

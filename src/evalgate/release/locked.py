@@ -5,30 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from evalgate.authored import GateSettings
 from evalgate.errors import EvalgateError, Exit
 from evalgate.gate.locked import differences
-from evalgate.gate.plan import Locked, judge_of, lockable, locks, weakened
+from evalgate.gate.plan import Locked, locks, weakened
+from evalgate.records import Lock
 from evalgate.release.admission import Check, Found, caught, fails, holds
-from evalgate.suite import Project
 
 _WHAT = "the locked plan"
 
 
-def check_locked(project: Project, found: Found, *, rollback: bool) -> Check:
+def check_locked(
+    root: Path, settings: GateSettings, now: Lock | None, found: Found, *, rollback: bool
+) -> Check:
     """Whether the certificate is of the last locked plan, and the project still is that plan; names what is another.
 
-    Where none was ever locked it holds, and `lock_notes` says so, unless gate.toml has `require_locked = true`.
+    `now`: how the project as it stands compares with it. Where none was ever locked it holds, and `lock_notes` says so, unless gate.toml has `require_locked = true`.
     """
-    known = locks(project.root)
+    known = locks(root)
     if not known:
-        if project.gate.settings.require_locked:
+        if settings.require_locked:
             missing = "none, and gate.toml says require_locked = true; run 'evalgate plan --lock', then check again"
             return fails(_WHAT, missing, Exit.CLOSED)
         return holds(_WHAT, "none was ever locked")
     if rollback:
         return holds(_WHAT, "rolled back to: it was promoted before")
     try:
-        why, changed = _another(project, found, known)
+        why, changed = _another(now, found, known)
     except EvalgateError as e:
         return caught(_WHAT, e)
     last = known[-1]
@@ -41,7 +44,7 @@ def check_locked(project: Project, found: Found, *, rollback: bool) -> Check:
     )
 
 
-def _another(project: Project, found: Found, known: list[Locked]) -> tuple[str, list[str]]:
+def _another(now: Lock | None, found: Found, known: list[Locked]) -> tuple[str, list[str]]:
     """How the certificate's plan is not the last locked one, with the differences; ("", []) if it is."""
     predicate, last = found.certificate.predicate, known[-1]
     if not predicate.locked:
@@ -53,8 +56,9 @@ def _another(project: Project, found: Found, known: list[Locked]) -> tuple[str, 
         then = [each for each in known if each.digest == predicate.locked]
         changed = [str(c) for c in differences(then[-1].plan, last.plan)] if then else []
         return f"another one was locked on {last.at[:10]}", changed
-    now = [str(c) for c in differences(last.plan, lockable(project, judge_of(project)))]
-    return ("the project is not as it was locked", now) if now else ("", [])
+    if now is None or now.digest != last.digest:
+        return "another one was locked meanwhile", []
+    return ("the project is not as it was locked", list(now.changed)) if now.changed else ("", [])
 
 
 def lock_notes(root: Path) -> Iterator[str]:

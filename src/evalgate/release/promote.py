@@ -12,8 +12,8 @@ from typing import Literal
 
 from evalgate.authored.keyring import Keyring
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, UsageError
-from evalgate.gate.evidence import files_of
-from evalgate.gate.plan import plan_digest
+from evalgate.gate.check import Survey, survey
+from evalgate.gate.sealed import decides, sealed_sets
 from evalgate.records import Record
 from evalgate.release.admission import (
     Check,
@@ -43,7 +43,7 @@ from evalgate.store.certificate import keep, read
 from evalgate.store.ledger import Ledger
 from evalgate.store.released import DEFAULT_ALIAS, Released, released
 from evalgate.store.signer import gate_signer, keyring_of
-from evalgate.suite import Project, load_project
+from evalgate.suite.project import load_header
 
 How = Literal["promoted", "promoted again", "rolled back"]
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -145,48 +145,34 @@ def _check_project(
 ) -> list[Check]:
     """What gate.toml and its project ask for as they stand now: the plan, sealed gold sets, signatures."""
     try:
-        project = load_project(root)
+        project = load_header(root)
+        now = survey(project, found.certificate.model["name"])
     except EvalgateError as e:
         return [caught("the plan", e)]
     then = "rolled back to: it was current when this was promoted"
-    checks = [
-        holds("the plan", then) if rollback else _check_plan(project, found),
-        check_locked(project, found, rollback=rollback),
-    ]
     settings = project.gate.settings
+    checks = [
+        holds("the plan", then) if rollback else _check_plan(now, found),
+        check_locked(root, settings, now.lock, found, rollback=rollback),
+    ]
     if settings.require_sealed:
-        checks.append(_check_sealed(ledger, found))
+        checks.append(_check_sealed(root, ledger, found))
     return checks + check_signoffs(ledger, found.certificate, settings.sign_off, keyring)
 
 
-def _check_plan(project: Project, found: Found) -> Check:
+def _check_plan(now: Survey, found: Found) -> Check:
     """Whether the project decides today as it did when this was certified; names what is another now."""
-    from evalgate.suite.asking import identify_baseline, identify_model
-    from evalgate.suite.judging import identify_judge
-
     certificate = found.certificate
     what, name = "the plan", certificate.model["name"]
     evidence = certificate.predicate.evidence
-    try:
-        _, spec = project.model(name)
-        candidate = identify_model(project, name)
-        if candidate.digest != certificate.model["digest"]:
-            where = f"evalgate.toml: [models.{name}] names other files ({candidate.digest[:19]})"
-            return fails(what, f"{where} than were certified", Exit.INTEGRITY)
-        baseline = identify_baseline(project)
-        judge = identify_judge(project, [candidate, *([baseline] if baseline else [])])
-        now = plan_digest(project, spec, baseline.digest if baseline else None, judge=judge)
-    except EvalgateError as e:
-        return caught(what, e)
-    if now == certificate.predicate.decision["plan"]:
-        return holds(what, now[:19])
-    files = files_of(project, candidate)
-    changed = [
-        n for n in sorted({*files, *evidence.files}) if files.get(n) != evidence.files.get(n)
-    ]
-    if (baseline.digest if baseline else None) != (
-        evidence.baseline.digest if evidence.baseline else None
-    ):
+    if now.model["digest"] != certificate.model["digest"]:
+        where = f"evalgate.toml: [models.{name}] names other files ({now.model['digest'][:19]})"
+        return fails(what, f"{where} than were certified", Exit.INTEGRITY)
+    if now.plan == certificate.predicate.decision["plan"]:
+        return holds(what, now.plan[:19])
+    names = sorted({*now.files, *evidence.files})
+    changed = [n for n in names if now.files.get(n) != evidence.files.get(n)]
+    if now.baseline != (evidence.baseline.digest if evidence.baseline else None):
         changed.append("the baseline")
     changed = changed or ["evalgate's version, the judge, or the server's arguments"]
     more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
@@ -197,17 +183,30 @@ def _check_plan(project: Project, found: Found) -> Check:
     )
 
 
-def _check_sealed(ledger: Ledger, found: Found) -> Check:
-    """Whether the same bytes have opened the gate on sealed gold sets, too."""
-    model = found.certificate.model["digest"]
+def _check_sealed(root: Path, ledger: Ledger, found: Found) -> Check:
+    """Whether the same bytes have opened the gate on the sealed gold sets as they are now, by the files that decide now."""
+    what, certificate = "sealed gold sets", found.certificate
+    name = certificate.model["name"]
+    try:
+        sets = {suite: one.digest for suite, one in sealed_sets(root).items()}
+    except EvalgateError as e:
+        return caught(what, e)
+    by = decides(certificate.predicate.evidence)
+    seen = ""
     for entry in reversed(ledger.of_kind("decision")):
-        if entry.body.get("sealed") and entry.body["model"].get("digest") == model:
-            if entry.body["decision"] == "open":
-                return holds("sealed gold sets", f"open at {entry.at}")
-            return fails("sealed gold sets", "not open", Exit.CLOSED)
+        body = entry.body
+        if "sealed" not in body or body["model"].get("digest") != certificate.model["digest"]:
+            continue
+        asked = {suite: one["digest"] for suite, one in body["sealed"].items()}
+        if body["decides"] != by or any(sets.get(suite) != one for suite, one in asked.items()):
+            seen = seen or f"checked at {entry.at}, by other files or on other sets than now; "
+            continue
+        if body["decision"] == "open":
+            return holds(what, f"open at {entry.at}")
+        return fails(what, "not open", Exit.CLOSED)
     return fails(
-        "sealed gold sets",
-        f"never checked; run 'evalgate gate check {found.certificate.model['name']} --sealed' as the gate's identity "
+        what,
+        f"{seen or 'never checked; '}run 'evalgate gate check {name} --sealed' as the gate's identity "
         "(or require_sealed = false in gate.toml: promotion at development grade)",
         Exit.UNDECIDED,
     )

@@ -169,13 +169,7 @@ def _more(r: CriterionReport) -> Iterable[str]:
         yield f"{_raters(r).capitalize()} could not tell on {count(r.unsure, 'item')}, left out of all numbers here."
     if r.simulated:
         yield f"Labels by somebody who is no clinician: on {count(r.simulated, 'item')}."
-    unused = [
-        (r.unused.stale, "about an earlier wording"),
-        (r.unused.other_output, "about other outputs"),
-        (r.unused.not_blind, "not given blind"),
-        (r.unused.simulated, "simulated"),
-    ]
-    if left := ", ".join(f"{n} {why}" for n, why in unused if n):
+    if left := ", ".join(r.unused.told):
         yield f"Labels left out: {left}."
 
 

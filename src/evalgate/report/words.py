@@ -76,7 +76,11 @@ METHODS: dict[str, Method] = {
     ),
     "worst-atom mean of labels": Method(
         short="labels alone",
-        note="interval from clinicians' labels of a random part; no judge was shown to agree with them, so none has a part in it",
+        note="interval from clinicians' labels of a random part; no judge that is known by its bytes was shown to agree with them, so none has a part in it",
+    ),
+    "worst-atom mean of labels, judge set aside": Method(
+        short="labels, judge aside",
+        note="interval from clinicians' labels of a random part; the judge spoke otherwise of that part than of the rest, as if it knew which outputs people read, so it has no part in it",
     ),
     "census": Method(
         short="census",

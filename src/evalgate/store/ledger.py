@@ -16,7 +16,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -172,6 +172,18 @@ class Ledger:
                     raise self._fault(fault, "EG712", where=f"{self._name}:{number}")
                 found.append(line.entry)
         return found
+
+    def latest(self, kind: Kind, wanted: Callable[[Entry], bool]) -> Entry | None:
+        """The latest entry of a kind that is wanted, with a signature that counts. Raises IntegrityError (EG710 to EG712).
+
+        Of the others of its kind the signatures are not looked at: with years of them that would take seconds.
+        """
+        for number, (line, _) in reversed(list(enumerate(self._checked(), 1))):
+            if line.entry.kind == kind and wanted(line.entry):
+                if fault := fault_of(line, self.keyring):
+                    raise self._fault(fault, "EG712", where=f"{self._name}:{number}")
+                return line.entry
+        return None
 
     def check_clock(self) -> None:
         """The whole chain holds, and the clock is not behind it. Raises IntegrityError (EG710, EG711, EG713)."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -12,6 +15,8 @@ from evalgate.errors import IntegrityError, UsageError
 from evalgate.records import Record
 from evalgate.store.aliases import beyond
 from evalgate.store.ledger import Ledger, Line, SignedHead, fault_of
+
+_SHARE = 500  # lines that a thread checks at a time
 
 
 class LedgerReport(Record, kw_only=True):
@@ -42,11 +47,8 @@ def check_ledger(root: Path, keyring: Keyring, anchor: SignedHead | None = None)
     """
     ledger = Ledger(root, keyring)
     read, fault = ledger.read()
-    number, integrity = fault or (0, "")
-    for n, (line, _) in enumerate(read.lines, 1):
-        if found := fault_of(line, keyring):
-            number, integrity = n, found
-            break
+    # a line whose signature does not count stands before one that breaks the chain, where reading ended
+    number, integrity = _first_fault([line for line, _ in read.lines], keyring) or fault or (0, "")
     try:
         head = ledger.head()
         completeness = "" if fault else ledger.lag(read.lines, head)
@@ -73,6 +75,17 @@ def check_ledger(root: Path, keyring: Keyring, anchor: SignedHead | None = None)
         anchored=anchor is not None,
         notes=tuple(notes),
     )
+
+
+def _first_fault(lines: Sequence[Line], keyring: Keyring) -> tuple[int, str] | None:
+    """The number of the first line whose signature does not count, and why; None if all do."""
+
+    def look(begin: int) -> tuple[int, str] | None:
+        share = enumerate(lines[begin : begin + _SHARE], begin + 1)
+        return next(((n, fault) for n, line in share if (fault := fault_of(line, keyring))), None)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # checking a signature lets go of the GIL
+        return next(filter(None, pool.map(look, range(0, len(lines), _SHARE))), None)
 
 
 def _held_against(anchor: SignedHead, lines: list[tuple[Line, str]], keyring: Keyring) -> str:

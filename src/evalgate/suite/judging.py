@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from evalgate import digest
 from evalgate.authored.gate_toml import split_key
@@ -51,7 +54,7 @@ def identify_judge(project: Project, judged: Sequence[ModelIdentity]) -> ModelId
     """Who judges, None where no row needs a judge. `judged`: candidate and baseline.
 
     Nobody judges by default, and nobody judges their own family. Raises UsageError: no judge (EG661), the judge is one
-    of `judged` by its digest (EG662) or family (EG663), a family is not stated (EG664).
+    of `judged` by its digest or address (EG662) or family (EG663), a family is not stated (EG664).
     """
     if not judged_suites(project):
         return None
@@ -66,7 +69,7 @@ def identify_judge(project: Project, judged: Sequence[ModelIdentity]) -> ModelId
     judge = identify_model(project, name)
     family = _family(project, name)
     for other in judged:
-        if other.digest == judge.digest:
+        if other.digest == judge.digest or _address(project, other.name) == _address(project, name):
             raise UsageError(
                 f"found the judge {name} and {other.name} to be the same model, expected another one: no model judges "
                 "its own answers. Name another judge.",
@@ -84,7 +87,10 @@ def identify_judge(project: Project, judged: Sequence[ModelIdentity]) -> ModelId
 
 
 def _family(project: Project, name: str) -> str:
-    """The stated family of a model, in one spelling. Raises UsageError (EG664)."""
+    """The stated family of a model, in one spelling and without its number: llama-3 and Llama 2 are of one line.
+
+    Raises UsageError (EG664).
+    """
     family = project.model(name)[1].family
     if family is None:
         raise UsageError(
@@ -93,7 +99,19 @@ def _family(project: Project, name: str) -> str:
             where=project.settings.path,
             code="EG664",
         )
-    return family.strip().casefold()
+    folded = unicodedata.normalize("NFKC", family).casefold()
+    letters = "".join(c for c in folded if c.isalnum())
+    return "".join(takewhile(str.isalpha, letters)) or letters
+
+
+def _address(project: Project, name: str) -> tuple[object, ...]:
+    """Where an endpoint is and which of its models is meant, in one spelling; the name alone of what evalgate serves."""
+    spec = project.model(name)[1]
+    if spec.server != "endpoint":
+        return (name,)
+    url = urlsplit(spec.url or "")
+    port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+    return url.hostname, port, url.path.rstrip("/"), spec.name or name
 
 
 def docket_of(project: Project, loaded: LoadedSuite, answers: Answers) -> Docket | None:
