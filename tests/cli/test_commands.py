@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from harness import CARD, SUITE, Project, gold_items, right_but
@@ -250,3 +252,31 @@ def test_init_writes_a_project_that_loads(tmp_path):
     assert "60 units" in checked.stdout
     again = project.evalgate("init", ".")
     assert again.returncode == 2
+
+
+def test_a_reader_who_goes_away_is_no_internal_error(tmp_path):
+    text = (
+        f"{sys.executable} -m evalgate ledger show | head -n 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    )
+    subprocess.run(
+        [sys.executable, "-m", "evalgate", "init", "p"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    for name in ("a", "b", "c"):
+        subprocess.run(
+            [sys.executable, "-m", "evalgate", "keys", "init", name],
+            cwd=tmp_path / "p",
+            check=True,
+            capture_output=True,
+        )
+    done = subprocess.run(
+        ["bash", "-c", text.replace("head -n 1", "true")],
+        cwd=tmp_path / "p",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "internal error" not in done.stderr
+    assert done.stdout.strip() in ("0", "1")

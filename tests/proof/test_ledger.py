@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -194,7 +195,8 @@ def test_appends_of_several_processes_make_one_chain(kept):
     )
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", script, str(kept)], env={**os.environ, "PYTHONPATH": os.getcwd()}
+            [sys.executable, "-c", script, str(kept)],
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         )
         for _ in range(3)
     ]

@@ -26,22 +26,36 @@ populations = st.lists(
 
 
 def strata(items) -> dict[tuple[str, ...], list[str]]:
-    """By combination of the tags that 10 to 90 % of the items bear."""
+    """Units by combination of the tags that 10 to 90 % of the items bear."""
     counts = Counter(tag for x in items for tag in x.tags)
     told = {t for t, k in counts.items() if len(items) <= 10 * k <= 9 * len(items)}
-    found: dict[tuple[str, ...], list[str]] = {}
+    tags: dict[str, set[str]] = {}
     for x in items:
-        found.setdefault(tuple(sorted(told & set(x.tags))), []).append(x.id)
+        tags.setdefault(x.unit, set()).update(told.intersection(x.tags))
+    found: dict[tuple[str, ...], list[str]] = {}
+    for unit, own in tags.items():
+        found.setdefault(tuple(sorted(own)), []).append(unit)
     return found
+
+
+def units_of(items, names) -> set[str]:
+    return {x.unit for x in items if x.id in set(names)}
 
 
 @calm
 @given(populations, st.integers(0, 70), st.text(max_size=5))
-def test_as_many_as_asked_for_each_once_and_all_if_there_are_no_more(items, n, seed):
+def test_units_are_drawn_whole_and_as_many_as_hold_so_many_items_on_average(items, n, seed):
     drawn = draw(items, n, seed)
-    assert len(drawn) == min(n, len(items))
-    assert set(drawn) <= {x.id for x in items}
-    assert len(set(drawn)) == len(drawn)
+    units = units_of(items, drawn)
+    assert sorted(drawn) == sorted(x.id for x in items if x.unit in units)
+    total = len({x.unit for x in items})
+    assert len(units) == min(total, -(-n * total // len(items)))
+
+
+@calm
+@given(populations, st.integers(0, 60), st.text(max_size=5))
+def test_a_larger_number_is_the_same_draw_and_more(items, n, seed):
+    assert set(draw(items, n, seed)) <= set(draw(items, n + 1, seed))
 
 
 @calm
@@ -54,32 +68,29 @@ def test_the_order_of_the_items_does_not_matter(items, n, shuffle):
     assert draw(mixed, n, "seed") == draw(items, n, "seed")
 
 
-@calm
-@given(populations, st.integers(1, 60), st.text(max_size=5))
-def test_every_stratum_gives_its_share_rounded_up_or_down(items, n, seed):
-    drawn = set(draw(items, n, seed))
-    n = min(n, len(items))
-    for members in strata(items).values():
-        share = n * len(members) / len(items)
-        assert abs(len(drawn.intersection(members)) - share) < 1
+def test_every_stratum_gives_its_share_within_two_units():
+    """Four combinations of tags of 60, 30, 20 and 10 units: chance alone would miss a share by five units and more."""
+    tags = [["a"]] * 60 + [["a", "b"]] * 30 + [["b"]] * 20 + [[]] * 10
+    items = [item(i, i, t) for i, t in enumerate(tags)]
+    assert sorted(map(len, strata(items).values())) == [10, 20, 30, 60]
+    for seed in range(50):
+        for n in (12, 45, 77):
+            drawn = units_of(items, draw(items, n, str(seed)))
+            for members in strata(items).values():
+                assert abs(len(drawn.intersection(members)) - n * len(members) / 120) < 2
 
 
-def test_every_item_has_the_same_chance_whatever_its_stratum():
-    """Strata of 20, 15 and 5, of which 3.5, 2.6 and 0.9 items would be drawn: largest remainders always take one of the 5."""
-    items = [item(i, i, ["common"] if i < 20 else ["rare"] if i < 25 else []) for i in range(40)]
-    tries = 2000
-    counts = Counter(name for seed in range(tries) for name in draw(items, 7, str(seed)))
+def test_every_unit_has_the_same_chance_whatever_its_stratum_and_its_size():
+    """Strata of 20, 15 and 5 units, of one to five items each; a seventh of the units is drawn."""
+    sizes = [1 + i % 5 for i in range(40)]
+    tags = [["common"] if i < 20 else ["rare"] if i < 25 else [] for i in range(40)]
+    items = [item(10 * i + k, i, tags[i]) for i in range(40) for k in range(sizes[i])]
+    n, tries = 21, 2000
+    counts = Counter(u for seed in range(tries) for u in units_of(items, draw(items, n, str(seed))))
     chance = 7 / 40
     sd = (tries * chance * (1 - chance)) ** 0.5
-    assert all(abs(counts[x.id] - tries * chance) < 5 * sd for x in items)
-
-
-def test_items_of_one_unit_are_spread_over():
-    """30 units of 4 items, 30 drawn: nearly every unit is seen once, where chance alone would miss a third of them."""
-    items = [item(i, i // 4, []) for i in range(120)]
-    unit = {x.id: x.unit for x in items}
-    for seed in range(20):
-        assert len({unit[name] for name in draw(items, 30, str(seed))}) == 30
+    assert sum(counts.values()) == 7 * tries
+    assert all(abs(counts[f"u-{i}"] - tries * chance) < 5 * sd for i in range(40))
 
 
 def test_another_seed_is_another_draw_and_another_order():

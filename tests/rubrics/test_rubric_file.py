@@ -50,7 +50,7 @@ def test_a_rubric_is_loaded_with_the_line_of_each_criterion(tmp_path):
     assert reason.examples[1].why == "No reason."
     assert citation.by_code
     assert citation.check == "citations_resolve"
-    assert language.answers == ("1", "2", "3", "4", "5", "not_applicable", "cannot_tell")
+    assert language.answers == ("1", "2", "3", "4", "5", "cannot_tell")
 
 
 def test_comments_and_layout_do_not_change_the_digest_and_words_do(tmp_path):

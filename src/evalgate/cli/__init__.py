@@ -115,7 +115,7 @@ def main() -> None:
         code = 1
     except SystemExit as e:
         # click's own answer to a reader who went away; any other exit is a suite's, and no success
-        gone = type(sys.stdout).__name__ == "PacifyFlushWrapper"
+        gone = type(sys.stdout).__name__.endswith("PacifyFlushWrapper")
         code = 1 if gone else _report(e, verbose=verbose)
     except BaseException as e:
         code = _report(e, verbose=verbose)

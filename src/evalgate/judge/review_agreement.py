@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from evalgate.authored.labels import Label
@@ -73,20 +73,23 @@ class Agreement(Record, kw_only=True):
 def agreement(rubric: Rubric, usable: Iterable[Label], *, stale: int = 0) -> Agreement:
     """From labels about the criteria as they stand. Answers given to settle a dispute are nobody's first opinion: left out."""
     kept = [label for label in usable if not label.adjudicates]
+    names = {label.who: label.rater for label in reversed(kept)}  # as first written
     found = tuple(
-        _of_criterion(criterion, [label for label in kept if label.criterion == criterion.id])
+        _of_criterion(criterion, [x for x in kept if x.criterion == criterion.id], names)
         for criterion in rubric.read_by_people
     )
     simulated = sum(label.simulated for label in kept)
     return Agreement(criteria=found, labels=len(kept), simulated=simulated, stale=stale)
 
 
-def _of_criterion(criterion: Criterion, labels: Sequence[Label]) -> CriterionAgreement:
+def _of_criterion(
+    criterion: Criterion, labels: Sequence[Label], names: Mapping[str, str]
+) -> CriterionAgreement:
     first: dict[str, dict[tuple[str, str], str]] = {}
     again: dict[str, dict[tuple[str, str], str]] = {}
     for label in labels:
         side = again if label.repeat else first
-        side.setdefault(label.who, {})[label.item, label.output] = label.answer
+        side.setdefault(names[label.who], {})[label.item, label.output] = label.answer
     pairs = [_pair(criterion, a, b, first[a], first[b]) for a, b in combinations(sorted(first), 2)]
     repeats = [_pair(criterion, a, a, first.get(a, {}), again[a]) for a in sorted(again)]
     return CriterionAgreement(
