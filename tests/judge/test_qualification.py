@@ -15,7 +15,7 @@ from evalgate import stats
 from evalgate.authored.labels import Label
 from evalgate.authored.rubric import Criterion, Rubric
 from evalgate.judge.calibration_table import ITEMS_TO_ASSIST, ITEMS_TO_DECIDE
-from evalgate.judge.case import Verdict
+from evalgate.judge.case import Case, Verdict
 from evalgate.judge.qualification import (
     position_consistency,
     qualify,
@@ -61,7 +61,8 @@ def test_found_is_about_faulty_outputs_and_recognised_about_those_in_order(crite
 
 def test_what_does_not_apply_is_in_order_but_not_the_same_answer():
     said = [("not_applicable", "met"), ("met", "met"), ("not_met", "not_applicable")]
-    r = qualify(MUST, [reading(at, *pair) for at, pair in enumerate(said)])
+    asked = msgspec.structs.replace(MUST, applies_when="Something was denied.")
+    r = qualify(asked, [reading(at, *pair) for at, pair in enumerate(said)])
     assert (r.recognised.hits, r.recognised.of, r.found.of) == (2, 3, 0)
     assert r.agreement.hits == 1
 
@@ -325,11 +326,11 @@ def test_every_severity_must_hold_up_on_its_own():
 @pytest.mark.parametrize("answer", ["met", "not_met", "not_applicable", "void", "cannot_tell"])
 @BOTH
 def test_a_judge_that_always_says_the_same_is_relied_on_for_nothing(criterion, answer):
+    asked = msgspec.structs.replace(criterion, applies_when="Something was denied.")
     readings = [
-        msgspec.structs.replace(r, judge=answer, repeats=(answer,))
-        for r in agreed(criterion, 230, 70)
+        msgspec.structs.replace(r, judge=answer, repeats=(answer,)) for r in agreed(asked, 230, 70)
     ]
-    assert qualify(criterion, readings).standing == "clinician only"
+    assert qualify(asked, readings).standing == "clinician only"
 
 
 def test_no_judge_assists_on_a_handful_of_labels():
@@ -399,7 +400,13 @@ def row(item: str, **answers: str) -> Judged:
         for name, answer in answers.items()
     }
     return Judged(
-        id=item, unit=item, tags=(), status="ok", output=case(item).digest, verdicts=said, score=None
+        id=item,
+        unit=item,
+        tags=(),
+        status="ok",
+        output=case(item).digest,
+        verdicts=said,
+        score=None,
     )
 
 

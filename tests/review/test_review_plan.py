@@ -54,9 +54,7 @@ def cases_of(plan, *, without=()) -> dict[str, Case]:
 
 def check(plan, n: int = 12, *, review_items: int | None = None, slices=None):
     wanted = review_items or plan.n
-    return verify(
-        plan, places(n), suite="letters", gold=GOLD, model=MODEL, n=wanted, slices=slices
-    )
+    return verify(plan, places(n), suite="letters", gold=GOLD, model=MODEL, n=wanted, slices=slices)
 
 
 def test_a_plan_as_it_was_drawn_may_decide():

@@ -19,7 +19,7 @@ MUST_PASS = 3
 SUITE = '''\
 """{title}. Every number that decides a release stands in gate.toml [{name}]."""
 
-from evalgate import Suite, accuracy, must_pass, paired_difference, {parser}, rate
+from evalgate import Suite, accuracy, must_pass, {imported}
 
 SUITE = Suite(
     "{name}",
@@ -39,13 +39,14 @@ def test_unparseable_rate(answers, threshold):
     assert threshold.met_by(rate(answers, "failed"))
 
 
-def test_accuracy_vs_baseline(answers, baseline, threshold):
-    assert threshold.met_by(paired_difference(accuracy, answers, baseline))
-
-
 def test_must_pass(answers, threshold):
     assert threshold.met_by(must_pass(answers))
 '''
+COMPARED = """
+
+def test_accuracy_vs_baseline(answers, baseline, threshold):
+    assert threshold.met_by(paired_difference(accuracy, answers, baseline))
+"""
 
 GATE = """\
 # Written before the first model was asked.
@@ -58,7 +59,6 @@ sign_off = ["release_manager", "clinical_lead"]
 [{name}]
 accuracy             = {{ min = {accuracy} }}
 unparseable_rate     = {{ max = {unparseable} }}
-accuracy_vs_baseline = {{ min = -0.10 }}
 must_pass            = {{ all = true }}
 """
 
@@ -66,12 +66,14 @@ MODELS = """\
 [models.smollm2]
 artifact = "models/smollm2-135m-instruct.gguf"
 server = "llamacpp"
+args = ["--ctx-size", "2048", "--parallel", "1", "--cache-prompt"]   # short prompts that begin alike
 family = "smollm2"
 licence = "Apache-2.0"
 
 [models.gemma3-270m]
 artifact = "models/gemma3-270m.gguf"
 server = "llamacpp"
+args = ["--ctx-size", "2048", "--parallel", "1", "--cache-prompt"]   # short prompts that begin alike
 family = "gemma"
 licence = "Gemma Terms of Use"
 
@@ -162,14 +164,16 @@ def write_claim_numbers(root: Path) -> None:
         root,
         {
             "evalgate.toml": MODELS,
-            "gate.toml": GATE.format(name="claim_number", accuracy=0.8, unparseable=0.1),
+            "gate.toml": GATE.format(name="claim_number", accuracy=0.8, unparseable=0.1)
+            + "accuracy_vs_baseline = { min = -0.10 }\n",
             "suites/test_claim_number.py": SUITE.format(
                 name="claim_number",
                 title="The claim number in a message of a member",
-                parser="parse_json",
+                imported="paired_difference, parse_json, rate",
                 parse="parse_json(int)",
                 tokens=8,
-            ),
+            )
+            + COMPARED,
             "suites/prompts/claim_number.md": CLAIM_NUMBER_PROMPT,
             "goldsets/claim_number.jsonl": "".join(json.dumps(item) + "\n" for item in items),
             "goldsets/claim_number.toml": CLAIM_NUMBER_CARD.format(seed=SEED),
@@ -177,7 +181,7 @@ def write_claim_numbers(root: Path) -> None:
     )
 
 
-def write_denial_reasons(root: Path, units: int = 26) -> None:
+def write_denial_reasons(root: Path, units: int = 16) -> None:
     """The project whose task is to say why a claim was denied: the first items of the full task, with a short prompt."""
     lines = (ROOT / "goldsets/denial_reasons.jsonl").read_text(encoding="utf-8").splitlines()
     labels = sorted({json.loads(line)["expected"] for line in lines})
@@ -189,7 +193,7 @@ def write_denial_reasons(root: Path, units: int = 26) -> None:
             "suites/test_denial_reasons.py": SUITE.format(
                 name="denial_reasons",
                 title="Why a claim was denied",
-                parser="parse_label",
+                imported="parse_label, rate",
                 parse=f"parse_label({labels})",
                 tokens=16,
             ),
