@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -49,8 +50,7 @@ class Key(Record, kw_only=True):
     @property
     def id(self) -> str:
         """What signatures call it: the same as `crypto.keys.PublicKey.id`."""
-        raw = base64.b64decode(self.public)
-        return f"ed25519:{hashlib.sha256(raw).hexdigest()[:16]}"
+        return _id_of(self.public)
 
     @property
     def person(self) -> str:
@@ -61,6 +61,11 @@ class Key(Record, kw_only=True):
         """Whether a signature made at `when` counts."""
         parsed = dt.datetime.fromisoformat
         return not self.revoked or parsed(when) < parsed(self.revoked)
+
+
+@functools.cache  # every line of a ledger asks for it
+def _id_of(public: str) -> str:
+    return f"ed25519:{hashlib.sha256(base64.b64decode(public)).hexdigest()[:16]}"
 
 
 class Keyring(Record, kw_only=True):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -437,7 +438,7 @@ def fault_of(line: Line, keyring: Keyring) -> str:
         return f"entry {entry.seq} signed by the key {line.key}, which is not in keys.toml"
     if key.name != entry.by:
         return f"entry {entry.seq} in the name of {entry.by!r}, signed by {key.name!r}"
-    if not line.signed_by(PublicKey.from_text(key.public)):
+    if not line.signed_by(_public(key.public)):
         return f"entry {entry.seq} with a signature that is not of its content"
     if not key.counts_at(entry.at):
         return f"entry {entry.seq} signed by {key.name!r} after that key was revoked"
@@ -445,6 +446,9 @@ def fault_of(line: Line, keyring: Keyring) -> str:
     if needed and needed not in key.roles:
         return f"entry {entry.seq} ({entry.kind}) signed by {key.name!r}, whose key has not the role {needed!r}"
     return ""
+
+
+_public = functools.cache(PublicKey.from_text)
 
 
 def role_of(entry: Entry) -> str:
