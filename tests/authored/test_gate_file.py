@@ -282,7 +282,7 @@ SETTINGS = {
         "alpa_ = 0.05",
         (
             "2:1: EG105 [gate] alpa_: found an unknown key, expected one of alpha, attempts, attempt_spending, "
-            "sealed_reuse, unscored_max, valid_days, sign_off, require_sealed, "
+            "sealed_reuse, review_items, unscored_max, valid_days, sign_off, require_sealed, "
             "require_locked, baseline, first_release. Did you mean `alpha`?"
         ),
     ),

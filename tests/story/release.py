@@ -19,8 +19,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
-import tomllib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +58,7 @@ class Story:
     def __init__(self, folder: Path, *, aloud: bool = False) -> None:
         self.denials = folder / "denials"
         self.numbers = folder / "claim-numbers"
-        self.keys = folder / "private-keys"
+        self.keys = folder / "keys"
         self.told: list[Told] = []
         self._aloud = aloud
 
@@ -78,7 +78,7 @@ class Story:
         self.say("1. Denial reasons: a task that a model of 135 million parameters cannot do")
         services.write_denial_reasons(self.denials)
         services.put_weights(self.denials, "smollm2")
-        self.new_keys(self.denials)
+        self.new_keys(self.denials, "gate")
         self.gate(self.denials, "plan --lock")
         self.gate(self.denials, "gate check", expect=1)
         self.gate(self.denials, "gate promote smollm2", expect=1)
@@ -90,7 +90,7 @@ class Story:
         )
         services.write_claim_numbers(self.numbers)
         services.put_weights(self.numbers, "smollm2")
-        self.new_keys(self.numbers)
+        self.new_keys(self.numbers, "gate", *PEOPLE)
         self.gate(self.numbers, "plan --lock")
         self.gate(self.numbers, "gate check")
         self.gate(self.numbers, "verify smollm2")
@@ -125,14 +125,14 @@ class Story:
         weights = elsewhere / "from-the-archive.gguf"
         services.copy(self.numbers / services.WEIGHTS["smollm2"], weights)
         words = "verify certificate.json --keys keys.toml --artifact from-the-archive.gguf"
-        self.evalgate("the auditor", elsewhere, words)
+        self.evalgate("auditor", elsewhere, words)
         with weights.open("r+b") as f:
             f.seek(weights.stat().st_size // 2)
             byte = f.read(1)[0]
             f.seek(-1, os.SEEK_CUR)
             f.write(bytes([byte ^ 1]))
         self.note("one bit of the file is flipped")
-        self.evalgate("the auditor", elsewhere, words, expect=5)
+        self.evalgate("auditor", elsewhere, words, expect=5)
 
     def succeeded(self) -> None:
         """The next candidate has to be no worse than the promoted one."""
@@ -158,13 +158,11 @@ class Story:
 
     # -- how steps are run
 
-    def new_keys(self, root: Path) -> None:
-        """Keys of the gate and of two people. Private halves lie outside of the project, as with their holders."""
-        folder = self.keys / root.name
-        for name, role in {"gate": "gate", **PEOPLE}.items():
-            holder = "the gate" if name == "gate" else name
-            words = f"keys init {name} --role {role} --holder {shlex.quote(holder)} --out {folder / name}.key"
-            self.gate(root, words) if name != "gate" else self.evalgate("the gate", root, words)
+    def new_keys(self, root: Path, *names: str) -> None:
+        """Keys of the gate and of people. Private halves lie outside of the project, as with their holders."""
+        for name in names:
+            role, key = PEOPLE.get(name, name), self.keys / root.name / f"{name}.key"
+            self.evalgate(name, root, f"keys init {name} --role {role} --holder {name} --out {key}")
 
     def signed(self, model: str) -> None:
         """Both people sign."""
@@ -175,7 +173,7 @@ class Story:
     def gate(self, root: Path, words: str, *, expect: int = 0) -> Told:
         """A command of the gate's account, which has the gate's key."""
         key = self.keys / root.name / "gate.key"
-        return self.evalgate("the gate", root, words, key=key, expect=expect)
+        return self.evalgate("gate", root, words, key=key, expect=expect)
 
     def evalgate(
         self, who: str, where: Path, words: str, *, key: Path | None = None, expect: int = 0
@@ -198,8 +196,8 @@ class Story:
         lines = told.out.rstrip().splitlines()
         left = len(lines) - SHOWN
         for line in lines if left <= 1 else [f"... {left} lines ...", *lines[-SHOWN:]]:
-            self._print(f"    {self._short(line)}")
-        self._print(f"    -> exit {told.code}, {time.monotonic() - began:.1f} s")
+            self._print(f"  {self._short(line)}")
+        self._print(f"  -> exit {told.code}, {time.monotonic() - began:.1f} s")
         if told.code != expect:
             raise Stopped(f"evalgate {words} ended with {told.code}, not with {expect}\n{told.out}")
         return told
@@ -207,7 +205,7 @@ class Story:
     @contextlib.contextmanager
     def serving(self) -> Iterator[dict[str, str]]:
         """`evalgate serve production` as a process of its own; yields what it printed and ends it as a service manager does."""
-        self._print(f"\n[the gate] {self.numbers.name}$ evalgate serve production")
+        self._print(f"\n[gate] {self.numbers.name}$ evalgate serve production")
         process = subprocess.Popen(
             [EVALGATE, "serve", "production"],
             cwd=self.numbers,
@@ -222,13 +220,13 @@ class Story:
             if not line.startswith("{"):
                 raise Stopped(f"evalgate serve said {line}{process.stdout.read()}")
             told = json.loads(line)
-            self._print(f"    {told['model']} {told['digest'][:19]} at {told['url']}")
+            self._print(f"  {told['model']} {told['digest'][:19]} at {told['url']}")
             yield told
         finally:
             process.send_signal(signal.SIGTERM)
             rest, _ = process.communicate(timeout=START_S)
-        self._print(f"    -> SIGTERM, exit {process.returncode}")
-        self.told.append(Told("the gate", ("serve", "production"), process.returncode, rest))
+        self._print(f"  -> SIGTERM, exit {process.returncode}")
+        self.told.append(Told("gate", ("serve", "production"), process.returncode, rest))
         if process.returncode:
             raise Stopped(f"evalgate serve ended with {process.returncode}: {rest}")
 
@@ -236,14 +234,16 @@ class Story:
         self._print(f"\n\n{heading}")
 
     def note(self, text: str) -> None:
-        self._print(f"\n    ({text})")
+        self._print(f"\n  ({text})")
 
     def _short(self, words: str) -> str:
         return words.replace(f"{self.keys.parent}/", "../")
 
     def _print(self, text: str) -> None:
         if self._aloud:
-            print(text, flush=True)
+            for line in text.split("\n"):
+                print(textwrap.fill(line, 100, subsequent_indent=" " * 8, break_on_hyphens=False))
+            sys.stdout.flush()
 
 
 def environment(key: Path | None) -> dict[str, str]:
@@ -287,11 +287,8 @@ def main() -> int:
     except Stopped as e:
         print(f"\nrelease-demo: stopped: {e}")
         return 1
-    keys = tomllib.loads((story.numbers / "keys.toml").read_text())["keys"]
-    print(
-        f"\nrelease-demo: one closed and refused; one open, signed by {len(keys) - 1}, promoted, served, verified elsewhere; "
-        f"its successor promoted and taken back ({len(story.told)} commands, {time.monotonic() - began:.0f} s)"
-    )
+    print(f"\n{len(story.told)} commands in {time.monotonic() - began:.0f} s")
+    print("release-demo: closed -> refused; open -> signed -> promoted -> served -> verified -> rolled back")  # fmt: skip
     return 0
 
 

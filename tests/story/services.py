@@ -13,7 +13,7 @@ WEIGHTS = {
     "smollm2": "models/smollm2-135m-instruct.gguf",
     "gemma3-270m": "models/gemma3-270m.gguf",
 }
-UNITS = 60
+UNITS = 80  # joint power 0.8 by `evalgate plan`, for a successor, too
 MUST_PASS = 3
 
 SUITE = '''\
@@ -181,7 +181,7 @@ def write_claim_numbers(root: Path) -> None:
     )
 
 
-def write_denial_reasons(root: Path, units: int = 16) -> None:
+def write_denial_reasons(root: Path, units: int = 30) -> None:
     """The project whose task is to say why a claim was denied: the first items of the full task, with a short prompt."""
     lines = (ROOT / "goldsets/denial_reasons.jsonl").read_text(encoding="utf-8").splitlines()
     labels = sorted({json.loads(line)["expected"] for line in lines})
@@ -189,7 +189,7 @@ def write_denial_reasons(root: Path, units: int = 16) -> None:
         root,
         {
             "evalgate.toml": MODELS,
-            "gate.toml": GATE.format(name="denial_reasons", accuracy=0.75, unparseable=0.2),
+            "gate.toml": GATE.format(name="denial_reasons", accuracy=0.6, unparseable=0.25),
             "suites/test_denial_reasons.py": SUITE.format(
                 name="denial_reasons",
                 title="Why a claim was denied",

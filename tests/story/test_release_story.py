@@ -62,7 +62,7 @@ def test_the_ledger_tells_the_whole_story_in_order(story):
 
 
 def test_an_auditor_needs_certificate_public_keys_and_file_and_sees_one_flipped_bit(story):
-    whole, flipped = (t for t in said(story, "verify") if t.who == "the auditor")
+    whole, flipped = (t for t in said(story, "verify") if t.who == "auditor")
     assert (whole.code, whole.last) == (0, "verified")
     assert (flipped.code, flipped.last) == (5, "not verified (exit 5)")
     assert "has other bytes" in flipped.out
@@ -88,6 +88,6 @@ def test_no_private_key_lies_in_a_project(story):
 def test_the_story_stops_where_a_command_ends_otherwise_than_told(tmp_path):
     story = Story(tmp_path)
     services.write_claim_numbers(story.numbers)
-    story.new_keys(story.numbers)
+    story.new_keys(story.numbers, "gate")
     with pytest.raises(Stopped, match="ended with 2, not with 0"):
         story.gate(story.numbers, "gate check smollm2")  # no weights

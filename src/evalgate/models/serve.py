@@ -38,7 +38,7 @@ def identify(name: str, spec: ModelSpec, root: Path) -> ModelIdentity:
     changes nothing (EG348).
     """
     if spec.server == "endpoint":
-        address = {"url": (spec.url or "").rstrip("/"), "name": spec.name}
+        address = {"url": (spec.url or "").rstrip("/"), "name": spec.name, "family": spec.family}
         return ModelIdentity(
             name=name,
             digest=digest.of_value(address),
