@@ -160,7 +160,7 @@ class Reply(Record, kw_only=True):
 
 
 class ModelIdentity(Record, kw_only=True):
-    """Which model answered: digest of the served bytes, or (endpoint) of url + name, then unverified."""
+    """Which model answered: digest of the served bytes, or (endpoint) of url + name + family, then unverified."""
 
     name: str
     digest: str

@@ -219,7 +219,7 @@ def _notes(
         if identity is not None and not identity.verified:
             yield (
                 f"{identity.name} is an endpoint: nobody verified which model answered there; "
-                "its digest is of url and name"
+                "its digest is of url, name and family"
             )
     if baseline is not None and baseline.digest == candidate.digest:
         yield "candidate and baseline are the same model: the comparison says nothing"
