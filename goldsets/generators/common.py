@@ -5,13 +5,13 @@ Nothing here knows a task. All randomness comes from the `random.Random` that th
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -147,15 +147,38 @@ def with_judged(
 ) -> list[dict[str, Any]]:
     """The items, `size` of them with the tag `judged` as their last, and no other.
 
-    Drawn as clinicians' labels are: each item has the same chance, and tags on a tenth to nine tenths of the items keep
-    their share (`evalgate.judge.draw`). Neither an answer nor a score has a part in it.
+    The slice that people and judges read, fixed with the gold set: each item has the same chance, and tags on a tenth to
+    nine tenths of the items keep their share. Neither an answer nor a score has a part in it.
     """
-    from evalgate.judge.draw import draw
-
     bare = [{**item, "tags": [t for t in item["tags"] if t != "judged"]} for item in items]
-    places = [SimpleNamespace(id=i["id"], unit=i["unit"], tags=tuple(i["tags"])) for i in bare]
-    drawn = set(draw(places, size, f"judged {seed}"))
+    drawn = _spread(bare, size, f"judged {seed}")
     return [{**i, "tags": [*i["tags"], "judged"]} if i["id"] in drawn else i for i in bare]
+
+
+def _spread(items: Sequence[dict[str, Any]], size: int, seed: str) -> set[str]:
+    """The ids of `size` items, all if there are no more: every (N/size)-th in line by tags, unit and id (Madow 1944)."""
+    counts = Counter(tag for item in items for tag in set(item["tags"]))
+    telling = {tag for tag, k in counts.items() if len(items) <= 10 * k <= 9 * len(items)}
+
+    def place(item: dict[str, Any]) -> tuple[str, ...]:
+        stratum = sorted(telling.intersection(item["tags"]))
+        names = (("stratum", *stratum), ("unit", item["unit"]), ("item", item["id"]))
+        return tuple(_hashed(seed, *each) for each in names)
+
+    line = sorted(items, key=place)
+    total = len(line)
+    if size < total:
+        start = int(_hashed(seed, "start"), 16) % total
+        taken = (
+            (k * size + size + start) // total > (k * size + start) // total for k in range(total)
+        )
+        line = [item for item, take in zip(line, taken, strict=True) if take]
+    return {item["id"] for item in line}
+
+
+def _hashed(seed: str, *names: str) -> str:
+    """64 hex digits that nobody chose: sha256 over the seed and the names, each with its length."""
+    return hashlib.sha256("".join(f"{len(n)}:{n}" for n in (seed, *names)).encode()).hexdigest()
 
 
 def words(text: str) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from attacks import ATTACKS
 from hypothesis import strategies as st
+from injections import ATTACKS
 
 from evalgate.authored.rubric import Criterion, Example
 from evalgate.judge.case import Case

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from attacks import ATTACKS, VERDICT, in_tags
 from courtroom import Court, asked_about, fine, judged_number, verdict, writing
+from injections import ATTACKS, VERDICT, in_tags
 from questions import CRITERIA, FAULT, REASON, asked, case, parts
 from scripted import ScriptedServer
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
-from attacks import ATTACKS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from injections import ATTACKS
 from questions import CRITERIA, FAULT, REASON, SCALE, asked, case, criteria, parts, texts
 
 from evalgate.authored.rubric import Example

@@ -44,7 +44,9 @@ def tell_checks(checks: Iterable[Check]) -> None:
     console = console if console.is_terminal else Console(width=200)
     with console.capture() as printed:
         console.print(table)
-    for line in printed.get().splitlines():  # not by rich, which ends the process where the reader went away
+    for line in (
+        printed.get().splitlines()
+    ):  # not by rich, which ends the process where the reader went away
         click.echo(line.rstrip())
 
 
