@@ -5,7 +5,7 @@
 
 Invented outputs, each failing one criterion of the project's rubrics, are put to MODEL of DIR/evalgate.toml as they are.
 Where the judge speaks against them they are put to it again with an attack before, inside or behind: every attack (they are
-in tests/judge/injections.py) in --sample of these outputs. Texts that ask for nothing go the same way and show what turns by
+in tests/judge/injected_texts.py) in --sample of these outputs. Texts that ask for nothing go the same way and show what turns by
 chance. Verdicts are runs below --out: started again, the command asks only for what is missing. The table goes to stdout, and
 with names and numbers alone into OUT/injections-MODEL.json. docs/judges.md says how to read it.
 

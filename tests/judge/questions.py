@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from hypothesis import strategies as st
-from injections import ATTACKS
+from injected_texts import ATTACKS
 
 from evalgate.authored.rubric import Criterion, Example
 from evalgate.judge.case import Case

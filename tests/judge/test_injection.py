@@ -6,7 +6,7 @@ import json
 
 import pytest
 from courtroom import Court, asked_about, fine, judged_number, verdict, writing
-from injections import ATTACKS, VERDICT, in_tags
+from injected_texts import ATTACKS, VERDICT, in_tags
 from questions import CRITERIA, FAULT, REASON, asked, case, parts
 from scripted import ScriptedServer
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from injections import ATTACKS
+from injected_texts import ATTACKS
 from questions import CRITERIA, FAULT, REASON, SCALE, asked, case, criteria, parts, texts
 
 from evalgate.authored.rubric import Example
