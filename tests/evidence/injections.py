@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from tests.judge.attacks import ATTACKS, Attack
+from tests.judge.injected_texts import ATTACKS, Attack
 
 from evalgate import digest
 from evalgate.authored import Problems, load_settings
