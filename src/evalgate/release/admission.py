@@ -16,7 +16,16 @@ from evalgate.store.ledger import Entry, Ledger, stamp
 from evalgate.store.run import EARLIER, PURGED, Run, last_sum, read_manifest
 
 Outcome = Literal["holds", "fails", "not checked"]
-_ORDER = (Exit.USAGE, Exit.INTEGRITY, Exit.CLOSED, Exit.INFRASTRUCTURE, Exit.UNDECIDED)
+_ORDER = (
+    Exit.INTERRUPTED,
+    Exit.INTERNAL,
+    Exit.USAGE,
+    Exit.INTEGRITY,
+    Exit.CLOSED,
+    Exit.INFRASTRUCTURE,
+    Exit.UNDECIDED,
+)
+"""Which exit code goes first: what ended before it could look, then the charter's order."""
 
 
 class Check(Record, kw_only=True):
@@ -44,9 +53,11 @@ def skipped(what: str, why: str) -> Check:
 
 
 def code_of(checks: list[Check]) -> Exit:
-    """The exit code of all together: the first in the charter's order (2, 5, 1, 4, 3) that a failed check has."""
+    """The exit code of all together: that of the failed check which goes first. OPEN only if none fails."""
     codes = {check.exit for check in checks if check.outcome == "fails"}
-    return next((code for code in _ORDER if code in codes), Exit.OPEN)
+    if not codes:
+        return Exit.OPEN
+    return next((code for code in _ORDER if code in codes), Exit.CLOSED)
 
 
 def settings_of(root: Path) -> Settings:
