@@ -46,3 +46,28 @@ def test_a_promotion_whose_look_at_the_plan_breaks_off_moves_nothing(
     assert "refused" in done.said
     assert world.ledger.of_kind("promotion") == []
     assert not world.path("reports/aliases/production.json").exists()
+
+
+SECOND = """\
+import os, signal
+from pathlib import Path
+first = Path("{trip}")
+if not first.exists():
+    first.write_text(str(os.getpid()))
+elif first.read_text() != str(os.getpid()):
+    os.kill(os.getpid(), signal.{signal})
+"""
+
+
+@pytest.mark.parametrize(("signal", "exit_code", "entries"), [("SIGINT", 130, 0), ("SIGKILL", 1, 1)])  # fmt: skip
+def test_an_open_decision_that_is_not_looked_at_again_is_not_kept_as_open(
+    checked, tmp_path, signal, exit_code, entries
+):
+    world = checked.copy(tmp_path / "world")
+    before = len(world.ledger.of_kind("decision"))
+    trip = tmp_path / "trip"
+    world.write("suites/test_triage.py", SUITE + SECOND.format(trip=trip, signal=signal))
+    done = world.evalgate("gate", "check", "rc")
+    assert done.exit == exit_code, done.said
+    new = world.ledger.of_kind("decision")[before:]
+    assert [e.body["decision"] for e in new] == ["closed"] * entries

@@ -43,6 +43,8 @@ _KEPT = (
     "VIRTUAL_ENV",
 )
 _PR_SET_PDEATHSIG = 1
+_NO_WORD = (Exit.INTERRUPTED, Exit.INFRASTRUCTURE, Exit.INTERNAL)
+"""How a second look ends that has found nothing: there is no decision then, and the next start goes on."""
 
 
 class Survey(Record, kw_only=True):
@@ -296,10 +298,12 @@ def _held_against(
     from evalgate.suite.project import load_header
 
     project = load_header(root)
+    name, _ = project.model(model)
     try:
-        name, _ = project.model(model)
         now = survey(project, name)
-    except EvalgateError as e:
+    except CheckError as e:
+        if e.exit in _NO_WORD:
+            raise
         return _closed(project, model, f"the project cannot be read again: {e}")
     plan, lock = now.plan, now.lock
     if plan != decision.plan:
