@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from attacks.world import SUITE, World, build
 
+from attacks.world import SUITE, World, build
 from evalgate.errors import Exit
 from evalgate.release.admission import code_of, fails, holds, skipped
 

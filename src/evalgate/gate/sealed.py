@@ -157,9 +157,16 @@ def check_sealed(
 
 
 def decides(evidence: Evidence) -> str:
-    """Digest of every file that decided but the gold sets: equal for a sealed check and a dev check of the same project."""
+    """Digest of all that decided but the gold sets: equal for a sealed check and a dev check of the same project.
+
+    Every file, and who answered, was compared with and judged, each with server, version and arguments.
+    """
     golds = {suite.gold for suite in evidence.suites}
-    return digest.of_value({n: d for n, d in evidence.files.items() if n not in golds})
+    asked = (evidence.candidate, evidence.baseline, evidence.judge)
+    files = {n: d for n, d in evidence.files.items() if n not in golds}
+    return digest.of_value(
+        [files, [one and (one.digest, one.server, one.version, one.args) for one in asked]]
+    )
 
 
 def _refuse_endpoints(project: Project, model: str) -> None:

@@ -156,7 +156,7 @@ def _check_project(
         check_locked(root, settings, now.lock, found, rollback=rollback),
     ]
     if settings.require_sealed:
-        checks.append(_check_sealed(root, ledger, found))
+        checks.append(_check_sealed(root, ledger, found, rollback=rollback))
     return checks + check_signoffs(ledger, found.certificate, settings.sign_off, keyring)
 
 
@@ -183,8 +183,11 @@ def _check_plan(now: Survey, found: Found) -> Check:
     )
 
 
-def _check_sealed(root: Path, ledger: Ledger, found: Found) -> Check:
-    """Whether the same bytes have opened the gate on the sealed gold sets as they are now, by the files that decide now."""
+def _check_sealed(root: Path, ledger: Ledger, found: Found, *, rollback: bool) -> Check:
+    """Whether the same model has opened the gate on the sealed gold sets as they are now, by all that decides now.
+
+    What is rolled back to did so then: the sets were rotated since.
+    """
     what, certificate = "sealed gold sets", found.certificate
     name = certificate.model["name"]
     try:
@@ -198,7 +201,8 @@ def _check_sealed(root: Path, ledger: Ledger, found: Found) -> Check:
         if "sealed" not in body or body["model"].get("digest") != certificate.model["digest"]:
             continue
         asked = {suite: one["digest"] for suite, one in body["sealed"].items()}
-        if body["decides"] != by or any(sets.get(suite) != one for suite, one in asked.items()):
+        current = body["decides"] == by and asked.items() <= sets.items()
+        if not asked or not (current or rollback):
             seen = seen or f"checked at {entry.at}, by other files or on other sets than now; "
             continue
         if body["decision"] == "open":
