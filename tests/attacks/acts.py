@@ -109,7 +109,7 @@ def forked(world: World) -> None:
     world.path(HEAD).unlink()
     private = world.signer("development").private
     _rewrite(world, private, [Line_.entry for Line_ in _read(world)])
-    world.append("development", "rotation", {"note": "another branch"})
+    world.append("development", "serving", {"note": "another branch"})
     world.path(HEAD).write_bytes(head)
 
 

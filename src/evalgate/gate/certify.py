@@ -91,7 +91,6 @@ class Sealing:
             keyring=self.keyring.digest,
             sign_off=gate.sign_off,
             require_sealed=gate.require_sealed,
-            sealed=False,
             first_release=gate.first_release,
             platform={
                 "python": platform.python_version(),

@@ -82,11 +82,7 @@ def find_certificate(root: Path, keyring: Keyring, model: str) -> Found:
 
     Raises Undecided (EG725: there is none), IntegrityError (the ledger, the certificate, or one is not the other's).
     """
-    found = Ledger(root, keyring).latest(
-        "decision",
-        # one about sealed sets is a single bit, and has no certificate of its own
-        lambda e: e.body.get("model", {}).get("name") == model and "sealed" not in e.body,
-    )
+    found = latest_about(Ledger(root, keyring), model)
     if found is None or not found.body.get("certificate"):
         what = (
             "no decision"
@@ -108,6 +104,14 @@ def find_certificate(root: Path, keyring: Keyring, model: str) -> Found:
             code="EG726",
         )
     return Found(path=found.body["certificate"], certificate=certificate, entry=found)
+
+
+def latest_about(ledger: Ledger, model: str) -> Entry | None:
+    """The latest decision about the model of that name; one about sealed sets is a single bit, and has no certificate."""
+    return ledger.latest(
+        "decision",
+        lambda e: e.body.get("model", {}).get("name") == model and "sealed" not in e.body,
+    )
 
 
 def entry_of(ledger: Ledger, certificate: Certificate) -> Entry | None:
@@ -168,7 +172,7 @@ def check_runs(certificate: Certificate, root: Path) -> Check:
         try:
             if kept is not None:
                 manifest = read_manifest(kept)
-                if manifest is not None and not certificate.predicate.sealed:
+                if manifest is not None:
                     Run(kept, manifest)
             elif last_sum(root / path) and not any((p / PURGED).exists() for p in places):
                 return fails(what, f"{path} has other rows than were decided on", Exit.INTEGRITY)

@@ -135,9 +135,7 @@ def request_waiver(
             "2027-01-31T00:00:00Z. Say why, and until when.",
             code="EG741",
         )
-    chosen = name or next(iter(keyring.keys), "")
-    roles = keyring.keys[chosen].roles if chosen in keyring.keys else (WAIVER,)
-    who = signer(root, keyring, roles[0], name=name)
+    who = signer(root, keyring, None, name=name)
     body = {
         "stage": "request",
         "certificate": found.certificate.digest,
@@ -152,9 +150,9 @@ def request_waiver(
 
 
 def grant_waiver(root: Path, seq: int, *, name: str | None) -> Entry:
-    """Grants the request with number `seq`, with a key of the role `waiver` whose holder did not make it.
+    """Grants the request with number `seq`, with a key of the role `waiver` whose holder neither made it nor runs the gate.
 
-    Raises UsageError (EG742: no such request), Refused (EG743: the same person asked).
+    Raises UsageError (EG742: no such request), Refused (EG743: the same person asked, or runs the gate).
     """
     keyring = keyring_of(root)
     ledger = Ledger(root, keyring)
@@ -169,7 +167,7 @@ def grant_waiver(root: Path, seq: int, *, name: str | None) -> Entry:
             code="EG742",
         )
     who = signer(root, keyring, WAIVER, name=name)
-    if fault := _same_person(keyring, asked, who.key.name):
+    if fault := _own_waiver(keyring, asked, who.key.name):
         raise Refused(
             f"found that {fault}, expected another person. Let somebody else grant it.",
             code="EG743",
@@ -182,10 +180,14 @@ def grant_waiver(root: Path, seq: int, *, name: str | None) -> Entry:
     return ledger.append("waiver", body, who.private)
 
 
-def _same_person(keyring: Keyring, asked: Entry, name: str) -> str:
+def _own_waiver(keyring: Keyring, asked: Entry, name: str) -> str:
+    """Why this key may not grant the request, "" if it may."""
     asker, granter = keyring.keys.get(asked.by), keyring.keys[name]
-    same = asked.by == name or (asker is not None and asker.person == granter.person)
-    return f"{granter.holder} asked for this waiver" if same else ""
+    if asked.by == name or (asker is not None and asker.person == granter.person):
+        return f"{granter.holder} asked for this waiver"
+    if any(GATE in key.roles and key.person == granter.person for key in keyring.keys.values()):
+        return f"{name!r} is held by whoever runs the gate ({granter.holder})"
+    return ""
 
 
 def waivers(ledger: Ledger, certificate: Certificate, keyring: Keyring) -> list[Waiver]:
@@ -204,7 +206,7 @@ def waivers(ledger: Ledger, certificate: Certificate, keyring: Keyring) -> list[
         same = ("certificate", "suite", "test", "reason", "until")
         if any(body.get(k) != request.body.get(k) for k in same):
             continue
-        if _same_person(keyring, request, entry.by):
+        if _own_waiver(keyring, request, entry.by):
             continue
         found.append(
             Waiver(

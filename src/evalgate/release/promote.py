@@ -14,6 +14,7 @@ from evalgate.authored.keyring import Keyring
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, UsageError
 from evalgate.gate.check import Survey, survey
 from evalgate.gate.sealed import decides, sealed_sets
+from evalgate.gate.signed import grade_notes
 from evalgate.records import Record
 from evalgate.release.admission import (
     Check,
@@ -115,7 +116,7 @@ def _how(history: list[str], certificate: str) -> How:
 def _checks(
     root: Path, found: Found, ledger: Ledger, keyring: Keyring, *, how: How
 ) -> tuple[list[Check], list[str]]:
-    certificate, predicate = found.certificate, found.certificate.predicate
+    certificate = found.certificate
     given = waivers(ledger, certificate, keyring)
     checks = [
         holds("the certificate", f"{found.path}, signed by {certificate.key.name}"),
@@ -128,16 +129,7 @@ def _checks(
     elif how != "promoted again":
         checks += _check_project(root, found, ledger, keyring, rollback=how == "rolled back")
     notes = [f"WAIVED: {w.suite} {w.test} until {w.until}: {w.reason}" for w in given]
-    notes += lock_notes(root)
-    if not predicate.require_sealed:
-        notes.append(
-            "development grade: gate.toml says require_sealed = false, so developers may have seen the gold sets"
-        )
-    if certificate.key.grade:
-        notes.append(
-            f"development grade: the key {certificate.key.name!r} lies where developers can read it"
-        )
-    return checks, notes
+    return checks, [*notes, *lock_notes(root), *grade_notes(certificate)]
 
 
 def _check_project(

@@ -23,6 +23,7 @@ from evalgate.release.admission import (
     fails,
     find_certificate,
     holds,
+    latest_about,
     skipped,
 )
 from evalgate.store.certificate import read
@@ -129,10 +130,14 @@ def _check_recorded(root: Path | None, keyring: Keyring, found: Found) -> Check:
     try:
         ledger.check_clock()  # expiry is held against this clock
         entry = found.entry or entry_of(ledger, found.certificate)
+        later = latest_about(ledger, found.certificate.model["name"])
     except EvalgateError as e:
         return caught(what, e)
     if entry is None:
         return fails(what, "does not know this certificate", Exit.INTEGRITY)
+    if later is not None and later.seq > entry.seq and later.body["decision"] != "open":
+        said = f"{later.body['decision']} at {later.at} (entry {later.seq})"
+        return fails(what, f"knows a later decision about this model: {said}", Exit.CLOSED)
     return holds(what, f"entry {entry.seq} at {entry.at}")
 
 
@@ -167,6 +172,8 @@ def _missed(bar: Bar, found: dict[str, Any], alpha: float) -> str:
     """Why a finding does not meet a bar by its own numbers, "" if it does."""
     if found["alpha"] is None or found["alpha"] > alpha:
         return f"was measured at alpha {found['alpha']}, the policy asks for {alpha:g} or less"
+    if found["status"] == "insufficient":  # its numbers, if any, are not to be held against a bar
+        return "was not measured well enough to tell"
     if bar.all:
         return "" if found["status"] == "pass" and found["estimate"] == 1.0 else "has wrong items"
     low, high = found["low"], found["high"]

@@ -39,7 +39,7 @@ class Predicate(Record, kw_only=True):
     `decision`: the object of `gate check --json`, without its certificate. `artifact` and `base`: where the subjects' names
     begin, for a model that is kept elsewhere. `issued` and `expires`: UTC. `key_grade`: "development" if developers can read the key.
     `keyring`: digest of keys.toml then. `locked`: digest of the locked plan that was decided by, "" if it was none.
-    `first_release`, `sealed`, `require_sealed`, `sign_off`: as gate.toml had them.
+    `first_release`, `require_sealed`, `sign_off`: as gate.toml had them.
     """
 
     decision: dict[str, Any]
@@ -52,7 +52,6 @@ class Predicate(Record, kw_only=True):
     keyring: str
     sign_off: tuple[str, ...]
     require_sealed: bool
-    sealed: bool
     first_release: bool
     platform: dict[str, str]
     locked: str = ""

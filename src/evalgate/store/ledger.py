@@ -40,7 +40,6 @@ Kind = Literal[
     "promotion",
     "serving",
     "purge",
-    "rotation",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -53,7 +52,7 @@ _LONGEST = 1 << 24  # bytes of a line
 
 
 class Entry(Record, kw_only=True):
-    """One entry, whose signature has been checked. `at`: UTC, ISO 8601; `by`: the signing key's name in keys.toml."""
+    """What a line says. `at`: UTC, ISO 8601; `by`: the signing key's name in keys.toml."""
 
     at: str
     body: dict[str, Any]
@@ -64,7 +63,7 @@ class Entry(Record, kw_only=True):
 
 
 class Line(Record, kw_only=True):
-    """One line as it was read; `own` is its digest."""
+    """One line of the ledger: an entry, the id of the key that signed it, and the signature in base64."""
 
     entry: Entry
     key: str
@@ -260,7 +259,7 @@ class Ledger:
         """How ledger and head disagree, "" if they agree or one killed append explains it."""
         if head is None:
             if len(lines) <= 1:
-                return self._killed(lines[0][0]) if lines else ""
+                return fault_of(lines[0][0], self.keyring) if lines else ""
             return f"{len(lines)} entries and no head beside them"
         if fault := self._unsigned(head):
             return fault
@@ -272,11 +271,8 @@ class Ledger:
         ahead = len(lines) - 1 - seq
         if ahead > 1:
             return f"a head that is {ahead} entries behind"
-        return self._killed(lines[-1][0]) if ahead else ""
-
-    def _killed(self, line: Line) -> str:
-        """An entry that the head does not know may only be one whose writer was killed before moving the head."""
-        return fault_of(line, self.keyring)
+        # an entry that the head does not know may only be one whose writer was killed before moving the head
+        return fault_of(lines[-1][0], self.keyring) if ahead else ""
 
     def _tail(self) -> tuple[Entry, str, bool] | None:
         """The last entry, its line's digest and whether the head is behind it, after cutting off what a killed append tore.
@@ -329,7 +325,7 @@ class Ledger:
         return ""
 
     def _last_lines(self) -> bytes:
-        """The file's end, from the start of a line on, with its last two whole lines."""
+        """The file's end, from the start of a line on, with its last whole line."""
         with self._disk():
             try:
                 f = self.path.open("rb")
@@ -344,7 +340,7 @@ class Ledger:
                     data = f.read()
                     if begin == 0:
                         return data
-                    if data.count(b"\n") >= 4 or span > _LONGEST:
+                    if data.count(b"\n") >= 3 or span > _LONGEST:
                         return data[data.index(b"\n") + 1 :]
                     span *= 2
 

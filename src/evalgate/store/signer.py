@@ -52,12 +52,12 @@ def ledger_of(root: Path) -> Ledger:
     return Ledger(root, keyring_of(root))
 
 
-def signer(root: Path, keyring: Keyring, role: str, *, name: str | None = None) -> Signer:
-    """The key at hand for `role`: that of EVALGATE_KEY_FILE, or the one in FOLDER (`name`: that one).
+def signer(root: Path, keyring: Keyring, role: str | None, *, name: str | None = None) -> Signer:
+    """The key at hand for `role` (None: any): that of EVALGATE_KEY_FILE, or the one in FOLDER (`name`: that one).
 
     Raises UsageError: none at hand (EG708), one that does not count for this (EG709), unreadable (EG700 to EG702).
     """
-    now = _now()
+    now = stamp()
     if path := os.environ.get(VARIABLE):
         private = SigningKey.read(Path(path))
         key = keyring.by_id(private.public.id)
@@ -68,13 +68,14 @@ def signer(root: Path, keyring: Keyring, role: str, *, name: str | None = None) 
     else:
         if name is not None and name not in keyring.keys:
             raise UsageError(unknown_key(keyring, name), where=FILE_NAME, code="EG709")
-        fitting = [keyring.keys[name]] if name else keyring.with_role(role, when=now)
+        of = keyring.keys.values() if role is None else keyring.with_role(role, when=now)
+        fitting = [keyring.keys[name]] if name else [key for key in of if key.counts_at(now)]
         present = [key for key in fitting if _path(root, key.name).exists()]
         if not present:
             raise UsageError(
-                f"found no private key for the role {role!r} (keys with it: "
+                f"found no private key{_for(role)} (keys that would do: "
                 f"{', '.join(key.name for key in fitting) or 'none'}), expected one. Name its file in {VARIABLE}, or make a "
-                f"key: evalgate keys init NAME --role {role}",
+                f"key: evalgate keys init NAME{f' --role {role}' if role else ''}",
                 where=FOLDER,
                 code="EG708",
             )
@@ -86,7 +87,7 @@ def signer(root: Path, keyring: Keyring, role: str, *, name: str | None = None) 
                 role,
                 f"{FOLDER}/{key.name}.key",
             )
-    if role not in key.roles or not key.counts_at(now):
+    if (role is not None and role not in key.roles) or not key.counts_at(now):
         why = (
             f"was revoked at {key.revoked}"
             if not key.counts_at(now)
@@ -134,7 +135,7 @@ def make_key(
         roles=roles,
         holder=holder,
         grade=DEVELOPMENT if inside else "",
-        since=_now(),
+        since=stamp(),
     )
     try:
         put_key(root, key)
@@ -173,16 +174,16 @@ def _path(root: Path, name: str) -> Path:
     return root / FOLDER / f"{name}.key"
 
 
-def _unfit(found: str, role: str, where: str) -> UsageError:
+def _for(role: str | None) -> str:
+    return f" for the role {role!r}" if role else ""
+
+
+def _unfit(found: str, role: str | None, where: str) -> UsageError:
     return UsageError(
-        f"found {found}, expected one with the role {role!r}. Name another in {VARIABLE}, or make one: evalgate keys init",
+        f"found {found}, expected one that counts{_for(role)}. Name another in {VARIABLE}, or make one: evalgate keys init",
         where=where,
         code="EG709",
     )
-
-
-def _now() -> str:
-    return stamp()
 
 
 def at_hand(root: Path, keyring: Keyring) -> set[str]:
