@@ -10,11 +10,7 @@ import sys
 from pathlib import Path
 
 LABELS = ("APPROVE", "DENY", "REVIEW")
-SUITE = '''\
-"""Triage of short requests."""
-import pytest
-from evalgate import Suite, accuracy, mean, must_pass, paired_difference, parse_label, rate
-
+DECLARED = """\
 SUITE = Suite(
     "triage",
     gold="goldsets/triage.jsonl",
@@ -22,7 +18,13 @@ SUITE = Suite(
     parse=parse_label(["APPROVE", "DENY", "REVIEW"]),
     max_tokens=8,
 )
+"""
+SUITE = f'''\
+"""Triage of short requests."""
+import pytest
+from evalgate import Suite, accuracy, mean, must_pass, paired_difference, parse_label, rate
 
+{DECLARED}
 def test_accuracy(answers, threshold):
     assert threshold.met_by(accuracy(answers))
 

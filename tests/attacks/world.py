@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from harness import CARD, PROMPT, gold_items
+from harness import CARD, DECLARED, PROMPT, gold_items
 from models import stand_in
 
 from evalgate import digest
@@ -32,18 +32,11 @@ from evalgate.store.ledger import Entry, Ledger
 from evalgate.store.signer import Signer, keyring_of, signer
 
 DAY = 86_400.0
-SUITE = '''\
+SUITE = f'''\
 """Triage of short requests."""
 from evalgate import Suite, accuracy, must_pass, parse_label
 
-SUITE = Suite(
-    "triage",
-    gold="goldsets/triage.jsonl",
-    prompt="suites/prompts/triage.md",
-    parse=parse_label(["APPROVE", "DENY", "REVIEW"]),
-    max_tokens=8,
-)
-
+{DECLARED}
 def test_accuracy(answers, threshold):
     assert threshold.met_by(accuracy(answers))
 

@@ -11,23 +11,16 @@ from pathlib import Path
 
 import pytest
 import walled
-from harness import Project, gold_items
+from harness import DECLARED, Project, gold_items
 
 from evalgate.gate.probe_child import METADATA, PUBLIC4, PUBLIC6
 
 WEIGHTS = Path(__file__).parents[2] / "models" / "smollm2-135m-instruct.gguf"
-SUITE = '''\
+SUITE = f'''\
 """Triage of a handful of requests."""
 from evalgate import Suite, parse_label, rate
 
-SUITE = Suite(
-    "triage",
-    gold="goldsets/triage.jsonl",
-    prompt="suites/prompts/triage.md",
-    parse=parse_label(["APPROVE", "DENY", "REVIEW"]),
-    max_tokens=8,
-)
-
+{DECLARED}
 def test_failed_rate(answers, threshold):
     assert threshold.met_by(rate(answers, "failed"))
 '''

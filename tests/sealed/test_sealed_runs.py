@@ -7,39 +7,26 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manifests import manifest
 
 from evalgate.crypto.seal import SealKey
 from evalgate.errors import IntegrityError
-from evalgate.records import ModelIdentity, Reply, Sampling
-from evalgate.store import Manifest, Run, RunWriter
+from evalgate.records import Reply
+from evalgate.store import Run, RunWriter
 
 KEY = SealKey(b"k" * 32)
 SECRET = "Mrs Quillfeather is well"
 
 
-def manifest(items: int = 6, **changes) -> Manifest:
-    identity = ModelIdentity(name="m", digest="sha256:aa", server="endpoint", version="1")
-    values = {
-        "suite": "s",
-        "gold": "sha256:bb",
-        "items": items,
-        "prompt": "sha256:cc",
-        "parser": "text",
-        "model": identity,
-        "sampling": Sampling(),
-    }
-    return Manifest(**{**values, **changes})
-
-
 def land(path, ordinals, key=KEY, m=None) -> None:
-    with RunWriter(path, m or manifest(), seal=key) as writer:
+    with RunWriter(path, m or manifest(6), seal=key) as writer:
         for n in ordinals:
             writer.land(n, f"id-{n}", Reply(text=f"{SECRET} {n}", finish="stop"))
 
 
 def test_rows_come_back_under_the_key_and_nowhere_else(tmp_path):
     land(tmp_path / "r", [0, 3])
-    run = Run(tmp_path / "r", manifest(), KEY)
+    run = Run(tmp_path / "r", manifest(6), KEY)
     assert run.row(3).text == f"{SECRET} 3"
     assert run.landed == 2
     for path in (tmp_path / "r").iterdir():
@@ -57,9 +44,9 @@ def test_a_killed_run_resumes_after_its_last_whole_row(tmp_path):
     file = path / "answers.jsonl"
     whole = file.read_bytes()
     file.write_bytes(whole[:-9])
-    assert Run(path, manifest(), KEY).landed == 2
+    assert Run(path, manifest(6), KEY).landed == 2
     land(path, [2, 3, 4, 5])
-    run = Run(path, manifest(), KEY)
+    run = Run(path, manifest(6), KEY)
     assert run.complete
     assert [run.row(n).id for n in range(6)] == [f"id-{n}" for n in range(6)]
 
@@ -68,7 +55,7 @@ def test_a_killed_run_resumes_after_its_last_whole_row(tmp_path):
 def test_without_its_key_a_run_is_no_run(tmp_path, key):
     land(tmp_path / "r", [0])
     with pytest.raises(IntegrityError) as caught:
-        Run(tmp_path / "r", manifest(), key)
+        Run(tmp_path / "r", manifest(6), key)
     assert caught.value.code == "EG402"
     assert SECRET not in str(caught.value)
 
@@ -84,12 +71,12 @@ def test_one_changed_byte_is_noticed(tmp_path_factory, place, change):
     data[place] ^= change
     file.write_bytes(bytes(data))
     with pytest.raises(IntegrityError):
-        Run(path, manifest(), KEY)
+        Run(path, manifest(6), KEY)
 
 
 def test_rows_of_one_run_mean_nothing_in_another(tmp_path):
     land(tmp_path / "a", [0])
-    other = manifest(gold="sha256:other")
+    other = manifest(6, gold="sha256:other")
     land(tmp_path / "b", [0], m=other)
     (tmp_path / "b/answers.jsonl").write_bytes((tmp_path / "a/answers.jsonl").read_bytes())
     with pytest.raises(IntegrityError):
@@ -98,7 +85,7 @@ def test_rows_of_one_run_mean_nothing_in_another(tmp_path):
 
 def test_plain_runs_keep_the_keys_and_the_bytes_they_had(tmp_path):
     """Runs of before must be found again: this key was computed before there were sealed ones."""
-    m = manifest()
+    m = manifest(6)
     with RunWriter(tmp_path / "r", m) as writer:
         writer.land(0, "id-0", Reply(text="plain", finish="stop"))
     assert m.key == "305b0461c107e13977aee3a5597c0889763b935c49ba2e12aebe51b8eeff2d8e"

@@ -13,24 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manifests import manifest
 
 from evalgate.errors import InfrastructureError, IntegrityError
 from evalgate.records import ModelIdentity, Reply, Sampling, Try
 from evalgate.store import Manifest, Run, RunWriter, run_directory
-
-
-def manifest(items: int = 10, **changes) -> Manifest:
-    identity = ModelIdentity(name="m", digest="sha256:aa", server="endpoint", version="1")
-    values = {
-        "suite": "s",
-        "gold": "sha256:bb",
-        "items": items,
-        "prompt": "sha256:cc",
-        "parser": "text",
-        "model": identity,
-        "sampling": Sampling(),
-    }
-    return Manifest(**{**values, **changes})
 
 
 def reply(text: str = "yes") -> Reply:
@@ -245,7 +232,7 @@ def test_the_directory_is_named_by_suite_and_key(tmp_path):
 
 _KILLED = """
 import sys, time
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from test_run import manifest, reply
 from evalgate.store import RunWriter
 from pathlib import Path
@@ -259,7 +246,8 @@ with RunWriter(Path({path!r}), manifest(100000)) as w:
 
 def test_a_killed_writer_loses_nothing_flushed(tmp_path):
     path = tmp_path / "r"
-    code = _KILLED.format(tests=str(Path(__file__).parent), path=str(path))
+    here = Path(__file__).parent
+    code = _KILLED.format(tests=[str(here), str(here.parent)], path=str(path))
     known = 0
     for _ in range(4):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -176,11 +176,11 @@ def _open_set(path: Path, key: SealKey, out: Path) -> None:
     from evalgate.authored.sealed import KIND
     from evalgate.crypto.seal import unwritable
     from evalgate.errors import UsageError
+    from evalgate.files import write_new
 
     text = key.open(path.read_bytes(), kind=KIND, name=path.stem, where=path.as_posix())
     try:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
-            f.write(text)
+        write_new(out, text)
     except FileExistsError:
         raise UsageError(
             "found a file there already, expected none. Choose another name.",

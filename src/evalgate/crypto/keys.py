@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from evalgate.errors import InfrastructureError, UsageError
+from evalgate.files import write_new
 
 
 class PublicKey:
@@ -117,7 +117,7 @@ class SigningKey:
         text = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            write_new(path, text)
         except FileExistsError:
             raise UsageError(
                 "found a key there already, expected none: it would be lost. Choose another name.",
@@ -125,24 +125,12 @@ class SigningKey:
                 code="EG703",
             ) from None
         except OSError as e:
-            raise _unwritable(path, e) from None
-        try:
-            with os.fdopen(fd, "wb") as f:
-                f.write(text)
-                f.flush()
-                os.fsync(f.fileno())
-        except OSError as e:
-            path.unlink(missing_ok=True)
-            raise _unwritable(path, e) from None
+            raise InfrastructureError(
+                f"found {e.strerror or e}, expected to be able to write the key. Free space or mend the permissions.",
+                where=path.as_posix(),
+                code="EG704",
+            ) from None
 
     def sign(self, data: bytes) -> bytes:
         """The 64 bytes of the signature over `data`."""
         return self._key.sign(data)
-
-
-def _unwritable(path: Path, error: OSError) -> InfrastructureError:
-    return InfrastructureError(
-        f"found {error.strerror or error}, expected to be able to write the key. Free space or mend the permissions.",
-        where=path.as_posix(),
-        code="EG704",
-    )

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from evalgate import digest
 from evalgate.errors import InfrastructureError, IntegrityError, UsageError
+from evalgate.files import write_new
 from evalgate.records import Record
 
 VARIABLE: Final = "EVALGATE_SEAL_KEY_FILE"
@@ -114,7 +115,7 @@ class SealKey:
         Raises UsageError (EG753) if there is a file already: what a lost key sealed is lost; InfrastructureError (EG754).
         """
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            write_new(path, base64.b64encode(self.raw) + b"\n")
         except FileExistsError:
             raise UsageError(
                 "found a file there already, expected none: a key that is overwritten is lost with all it sealed. "
@@ -123,14 +124,6 @@ class SealKey:
                 code="EG753",
             ) from None
         except OSError as e:
-            raise unwritable(path, e) from None
-        try:
-            with os.fdopen(fd, "wb") as f:
-                f.write(base64.b64encode(self.raw) + b"\n")
-                f.flush()
-                os.fsync(f.fileno())
-        except OSError as e:
-            path.unlink(missing_ok=True)
             raise unwritable(path, e) from None
 
     def seal(self, data: bytes, *, kind: str, name: str) -> bytes:

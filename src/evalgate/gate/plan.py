@@ -5,12 +5,9 @@ What of it holds for every model (`locked.py`) is locked in the ledger before an
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import tomllib
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
@@ -20,10 +17,11 @@ import msgspec
 from evalgate import digest
 from evalgate.authored import Problems, load_card
 from evalgate.authored.gate_toml import CENSUS, GateSettings, is_census, split_key
-from evalgate.errors import InfrastructureError, IntegrityError, Refused
+from evalgate.errors import IntegrityError, Refused
 from evalgate.gate.locked import Gold, LockedPlan, Marks, Task, differences
 from evalgate.records import Lock, ModelIdentity, ModelSpec, Record
 from evalgate.store.released import released
+from evalgate.store.turns import in_turn
 from evalgate.suite import LoadedSuite, Project, load_project
 
 DISTRIBUTION = "evalgate-release"
@@ -289,7 +287,7 @@ def lock_plan(project: Project, judge: ModelIdentity | None, reason: str = "") -
     root, reason = project.root, " ".join(reason.split())
     key = gate_signer(root, keyring_of(root)).private
     ledger = ledger_of(root)
-    with _alone(root):
+    with in_turn(root, "plan", code="EG803"):
         found, plan = locks(root), lockable(project, judge)
         changes = differences(found[-1].plan, plan) if found else []
         if found and not changes:
@@ -313,26 +311,6 @@ def lock_plan(project: Project, judge: ModelIdentity | None, reason: str = "") -
         }
         ledger.append("plan", body, key)
         return locks(root)[-1]
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Holds the lock of locking: two at once would both be compared with the same plan, and one weakening go unseen."""
-    folder = root / "reports"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(folder / "plan.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as e:
-        raise InfrastructureError(
-            f"found {e.strerror or e}, expected to be able to write. Mend the permissions.",
-            where="reports/plan.lock",
-            code="EG803",
-        ) from None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
 
 
 def require_locked(project: Project, tasks: Collection[str]) -> None:

@@ -6,7 +6,6 @@ the two and can be again. A checksum over both tells an edit by accident or by h
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ import msgspec
 
 from evalgate import digest
 from evalgate.errors import InfrastructureError, IntegrityError, UsageError
+from evalgate.files import write_whole
 from evalgate.gate.decide import borne_out
 from evalgate.gate.evidence import now
 from evalgate.gate.signed import signed
@@ -327,13 +327,4 @@ def latest_of(root: Path, model: str) -> Recorded | None:
 
 def write(path: Path, text: str) -> None:
     """Writes `text` to `path` as a whole or not at all, readable by its owner only. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as f:
-            f.write(text)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, text.encode())

@@ -9,7 +9,6 @@ hold the seal key.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from evalgate import digest
 from evalgate.authored import Problems
 from evalgate.authored.card import SEALED
 from evalgate.errors import EvalgateError, Exit, IntegrityError, Refused, UsageError
+from evalgate.files import write_whole
 from evalgate.gate.check import CheckError, Outcome, Survey, run_tests, without_outcome
 from evalgate.gate.overfit import Overfit, overfit
 from evalgate.records import Decision, Evidence, ModelIdentity, Record
@@ -368,16 +368,10 @@ def _write(path: Path, data: bytes) -> None:
     """Writes a bundle as a whole or not at all, readable by its owner only. Raises InfrastructureError (EG754)."""
     from evalgate.crypto.seal import unwritable
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        temporary.replace(path)
+        write_whole(path, data)
     except OSError as e:
-        temporary.unlink(missing_ok=True)
         raise unwritable(path, e) from None
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from evalgate.authored.keyring import Keyring
-from evalgate.errors import EvalgateError, Exit, InfrastructureError, UsageError
+from evalgate.errors import EvalgateError, Exit, UsageError
 from evalgate.gate.check import Survey, survey
 from evalgate.gate.sealed import decides, sealed_sets
 from evalgate.gate.signed import grade_notes
@@ -44,6 +40,7 @@ from evalgate.store.certificate import keep, read
 from evalgate.store.ledger import Ledger
 from evalgate.store.released import DEFAULT_ALIAS, Released, released
 from evalgate.store.signer import gate_signer, keyring_of
+from evalgate.store.turns import in_turn
 from evalgate.suite.project import load_header
 
 How = Literal["promoted", "promoted again", "rolled back"]
@@ -84,7 +81,7 @@ def promote(root: Path, model: str, alias: str = DEFAULT_ALIAS) -> Promotion:
         )
     keyring = keyring_of(root)
     ledger = Ledger(root, keyring)
-    with _alone(root):
+    with in_turn(root, "promotion", code="EG735"):
         ledger.check_clock()
         check_beyond(root, ledger)
         found = find_certificate(root, keyring, model)
@@ -265,23 +262,3 @@ def resolve(root: Path, alias: str) -> tuple[Released, Found]:
     if certificate.digest != now.certificate:
         raise alias_fault(now.path, "another certificate than was promoted")
     return now, Found(path=now.path, certificate=certificate)
-
-
-@contextlib.contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Holds the lock of promotions; another one waits and then sees what this one has done."""
-    folder = root / "reports"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(folder / "promotion.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as e:
-        raise InfrastructureError(
-            f"found {e.strerror or e}, expected to be able to write. Mend the permissions.",
-            where="reports/promotion.lock",
-            code="EG735",
-        ) from None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)

@@ -7,7 +7,6 @@ and no network. Source: github.com/in-toto/attestation, spec/v1.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from evalgate.authored.keyring import GATE, Key, Keyring
 from evalgate.crypto.envelope import STATEMENT_TYPE, Envelope, read_envelope, seal_envelope
 from evalgate.crypto.keys import PublicKey, SigningKey
 from evalgate.errors import InfrastructureError, IntegrityError
+from evalgate.files import write_whole
 from evalgate.records import Evidence, Record
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -100,16 +100,10 @@ def issue(subjects: Iterable[Subject], predicate: Predicate, key: SigningKey) ->
 
 def keep(path: Path, data: bytes) -> None:
     """Writes a certificate as a whole or not at all. Raises InfrastructureError (EG723)."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        temporary.replace(path)
+        write_whole(path, data)
     except OSError as e:
-        temporary.unlink(missing_ok=True)
         raise InfrastructureError(
             f"found {e.strerror or e}, expected to be able to write the certificate. Free some space or mend the permissions.",
             where=str(path),

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import functools
 import os
 import time
@@ -28,6 +27,7 @@ from evalgate import digest
 from evalgate.authored.keyring import GATE, WAIVER, Keyring, is_time
 from evalgate.crypto.keys import PublicKey, SigningKey
 from evalgate.errors import InfrastructureError, IntegrityError
+from evalgate.files import held
 from evalgate.records import Record
 
 Kind = Literal[
@@ -394,16 +394,10 @@ class Ledger:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        with self._disk():
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fd = os.open(
-                self.path.with_name("ledger.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+        with contextlib.ExitStack() as stack:
+            with self._disk():
+                stack.enter_context(held(self.path.with_name("ledger.lock")))
             yield
-        finally:
-            os.close(fd)
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:

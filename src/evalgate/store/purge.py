@@ -21,6 +21,7 @@ import msgspec
 from evalgate import digest
 from evalgate.crypto.keys import SigningKey
 from evalgate.errors import InfrastructureError, UsageError
+from evalgate.files import write_whole
 from evalgate.records import Record
 from evalgate.store import certificate
 from evalgate.store.access import account
@@ -252,7 +253,7 @@ def _finish(root: Path, ledger: Ledger, key: SigningKey, entry: Entry) -> Purged
         gone = {path.parent for path in texts if path not in there}
         for folder in sorted({path.parent for path in named} | gone):
             if folder.is_dir():  # else it was removed by hand
-                _keep(folder / PURGED, mark)
+                write_whole(folder / PURGED, mark + b"\n")
         for path in sorted(named):
             path.unlink()
         for name, known in files.items():
@@ -262,15 +263,6 @@ def _finish(root: Path, ledger: Ledger, key: SigningKey, entry: Entry) -> Purged
         left = sorted(_below(root, path) for path in set(texts) & there - named)
     ledger.append("purge", {"stage": "done", "begun": entry.seq, "left": left}, key)
     return Purged(run=entry.body["run"], entry=entry.seq, files=len(files), left=tuple(left))
-
-
-def _keep(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as f:
-        f.write(data + b"\n")
-        f.flush()
-        os.fsync(f.fileno())
-    temporary.replace(path)
 
 
 def _read(path: Path) -> _Texts:

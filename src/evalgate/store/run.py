@@ -33,6 +33,7 @@ import msgspec
 
 from evalgate import digest
 from evalgate.errors import InfrastructureError, IntegrityError
+from evalgate.files import write_whole
 from evalgate.records import ModelIdentity, Record, Reply, Sampling, Try
 
 if TYPE_CHECKING:
@@ -344,13 +345,8 @@ class RunWriter:
         target = self._path / "run.json"
         if target.exists():
             return
-        temporary = self._path / f"run.json.{os.getpid()}"
         value = msgspec.to_builtins(self._manifest)
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
-            f.write(json.dumps(value, indent=1) + "\n")
-            f.flush()
-            os.fsync(f.fileno())
-        temporary.replace(target)
+        write_whole(target, f"{json.dumps(value, indent=1)}\n".encode())
 
     def land(self, ordinal: int, item_id: str, reply: Reply) -> None:
         """Appends one answer. After a failed write nothing more is taken: it would not follow from what is on disk."""

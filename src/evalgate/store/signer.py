@@ -23,6 +23,7 @@ from evalgate.authored.keyring import (
 from evalgate.authored.problems import Problems
 from evalgate.crypto.keys import SigningKey
 from evalgate.errors import InfrastructureError, UsageError
+from evalgate.files import write_whole
 from evalgate.store.ledger import Ledger, seconds_of, stamp
 
 FOLDER = ".evalgate"
@@ -128,7 +129,7 @@ def make_key(
     private = SigningKey.generate()
     path = out or _path(root, name)
     private.write(path)
-    inside = path.absolute().is_relative_to(root.absolute())
+    inside = path.resolve().is_relative_to(root.resolve())
     key = Key(
         name=name,
         public=private.public.text,
@@ -157,12 +158,9 @@ def put_key(root: Path, key: Key) -> None:
             where=FILE_NAME,
             code="EG709",
         ) from None
-    temporary = path.with_name(f".{FILE_NAME}.{os.getpid()}")
     try:
-        temporary.write_text(changed, encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, changed.encode(), mode=0o666)  # everybody may read it
     except OSError as e:
-        temporary.unlink(missing_ok=True)
         raise InfrastructureError(
             f"found {e.strerror or e}, expected to be able to write. Free space or mend the permissions.",
             where=FILE_NAME,
@@ -180,7 +178,7 @@ def _for(role: str | None) -> str:
 
 def _unfit(found: str, role: str | None, where: str) -> UsageError:
     return UsageError(
-        f"found {found}, expected one that counts{_for(role)}. Name another in {VARIABLE}, or make one: evalgate keys init",
+        f"found {found}, expected one {f'with the role {role!r}' if role else 'that counts'}. Name another in {VARIABLE}, or make one: evalgate keys init",
         where=where,
         code="EG709",
     )
