@@ -197,8 +197,15 @@ def test_files_judge_and_version_are_named_as_changes():
         "the judge a sha256:111111111111 -> b",
         "evalgate 1 -> 2",
     ]
-    assert weaker(old, new) == []
+    assert weaker(old, new) == ["the judge a sha256:111111111111 -> b"]
     assert differences(old, new)[0].task == "t"
+
+
+def test_another_judge_needs_a_reason_and_no_judge_at_all_needs_none():
+    some, other, none = plan(judge=("a", "1")), plan(judge=("a", "2")), plan()
+    assert weaker(some, other) == ["the judge a 1 -> a 2"]
+    assert weaker(none, some) == ["the judge none -> a 1"]
+    assert weaker(some, none) == []
 
 
 ROWS = [

@@ -68,7 +68,7 @@ def plan(
     )
     for line in sealed_lines(project, rows):
         click.echo(line)
-    _show_lock(project)
+    _show_lock(project, locking=lock)
     hopeless = [row for row in rows if row.power == 0.0]
     if (hopeless or joint < HOPELESS) and not force:
         click.echo(
@@ -137,16 +137,17 @@ def _show_rows(rows: Iterable[PlanRow]) -> None:
     console.print(table)
 
 
-def _show_lock(project: Project) -> None:
+def _show_lock(project: Project, *, locking: bool) -> None:
     """Whether the files are the locked plan, and every difference on a line of its own."""
     from evalgate.gate.locked import differences
     from evalgate.gate.plan import judge_of, lockable, locks, weakened
 
     found = locks(project.root)
     if not found:
-        click.echo(
-            "not locked: no plan was ever locked; evalgate plan --lock, before a model is asked"
-        )
+        if not locking:
+            click.echo(
+                "not locked: no plan was ever locked; evalgate plan --lock, before a model is asked"
+            )
         return
     last = found[-1]
     changes = differences(last.plan, lockable(project, judge_of(project)))

@@ -87,7 +87,9 @@ def differences(old: LockedPlan, new: LockedPlan) -> list[Change]:
             what = "added" if was is None else "removed" if now is None else ""
             found.append(Change(what=path, now=what, task=owner.get(path, "")))
     if old.judge != new.judge:
-        found.append(Change(what="the judge", was=_judge(old.judge), now=_judge(new.judge)))
+        # a judge that was made after outputs were drawn for people could know which they are
+        words = {"was": _judge(old.judge), "now": _judge(new.judge)}
+        found.append(Change(what="the judge", **words, weaker=bool(new.judge)))
     if old.evalgate != new.evalgate:
         found.append(Change(what="evalgate", was=old.evalgate, now=new.evalgate))
     return found
