@@ -306,7 +306,7 @@ SETTINGS = {
     "unscored below zero": ("unscored_max = -0.1", "2:16: EG108 [gate] unscored_max: found -0.1"),
     "no valid days": (
         "valid_days = 0",
-        "2:14: EG108 [gate] valid_days: found 0, expected 1 or more",
+        "2:14: EG108 [gate] valid_days: found 0, expected 1 to 36500",
     ),
     "one role as a text": (
         'sign_off = "lead"',

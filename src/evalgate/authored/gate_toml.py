@@ -121,7 +121,7 @@ def _settings(file: TomlFile, *, promoted: bool) -> GateSettings:
         sealed_reuse=table.flag("sealed_reuse", defaults.sealed_reuse),
         review_items=table.whole("review_items", defaults.review_items, low=1),
         unscored_max=table.number("unscored_max", defaults.unscored_max),
-        valid_days=table.whole("valid_days", defaults.valid_days, low=1),
+        valid_days=table.whole("valid_days", defaults.valid_days, low=1, high=36_500),
         sign_off=table.texts("sign_off"),
         require_sealed=table.flag("require_sealed", defaults.require_sealed),
         require_locked=table.flag("require_locked", defaults.require_locked),
