@@ -82,7 +82,7 @@ def test_simulated_labels_qualify_nobody(letters):
     letters.check()
     letters.label(letters.plan_review(220), people, simulated=True)
     table = calibrate(letters)
-    assert set(standings(table).values()) == {"clinician only"}
+    assert set(standings(table).values()) == {"clinician only", "by code"}
     assert any("simulated" in note for note in table["notes"])
 
 
@@ -92,9 +92,13 @@ def test_without_labels_it_says_how_to_get_them(letters):
     assert "review plan" in " ".join(table["notes"])
 
 
-def test_a_calibration_goes_stale_with_the_judge_and_with_the_rubric(letters):
+def test_a_calibration_goes_stale_with_the_judge_the_rubric_and_the_labels(letters):
     letters.check()
-    letters.label(letters.plan_review(220), people)
+    items = letters.plan_review(220)
+    letters.label(items[:150], people)
+    calibrate(letters)
+    letters.label(items[150:], people)
+    assert "the labels changed" in letters.evalgate("judge", "show").stdout
     calibrate(letters)
     fresh = letters.evalgate("judge", "show")
     assert fresh.returncode == 0

@@ -456,6 +456,21 @@ def test_verdicts_and_labels_meet_by_item_output_and_wording():
     assert (must.simulated, must.unused.stale) == (1, 0)
 
 
+def test_items_beside_the_judged_slices_are_no_silence_of_the_judge():
+    inside = msgspec.structs.replace(row("a", states_reason="met"), tags=("appeal",))
+    rows = Rows([inside, row("b")])
+    (every,) = qualify_rubric(rubric(MUST), rows, [])
+    (r,) = qualify_rubric(rubric(MUST), rows, [], slices=frozenset({"appeal"}))
+    assert (every.judged, every.unscored) == (2, {"void": 1})
+    assert (r.judged, r.unscored) == (1, {})
+
+
+def test_what_code_answers_is_not_left_to_clinicians():
+    coded = msgspec.structs.replace(MUST, judged_by=("code",), check="no_placeholder_left")
+    (r,) = qualify_rubric(rubric(coded), Rows([row("a", states_reason="met")]), [])
+    assert r.standing == "by code"
+
+
 def test_what_only_clinicians_are_asked_is_no_silence_of_the_judge():
     theirs = msgspec.structs.replace(FAULT, judged_by=("clinician",))
     (r,) = qualify_rubric(rubric(theirs), Rows([row("a")]), [label("a", theirs, "r", "met")])

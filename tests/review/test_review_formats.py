@@ -8,6 +8,7 @@ import json
 import xml.etree.ElementTree as ET
 
 import msgspec
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -134,6 +135,28 @@ def test_a_table_is_read_as_it_was_written(files, ending, rows):
     path = files.root / f"table{ending}"
     write_table(path, [["head", "er"], *rows])
     assert read_table(path, "table", Problems()) == [["head", "er"], *rows]
+
+
+def test_formulas_in_a_workbook_are_told_by_their_cells_and_nothing_is_read(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["answer", "quote"])
+    book.active.append(["met", '=CONCATENATE("a", "b")'])
+    book.active.append(["=B1", "none"])
+    book.save(tmp_path / "table.xlsx")
+    problems = Problems()
+    assert read_table(tmp_path / "table.xlsx", "table.xlsx", problems) is None
+    assert [str(p).partition(", expected")[0] for p in problems] == [
+        "table.xlsx: EG648 B2: found a formula",
+        "table.xlsx: EG648 A3: found a formula",
+    ]
+
+
+def test_a_workbook_keeps_its_head_in_sight_and_wraps_long_texts(tmp_path):
+    write_table(tmp_path / "table.xlsx", [["id", "output"], ["a", "word " * 400]])
+    sheet = openpyxl.load_workbook(tmp_path / "table.xlsx").active
+    assert sheet.freeze_panes == "A2"
+    assert sheet["B2"].alignment.wrap_text
+    assert sheet.column_dimensions["B"].width == 80
 
 
 @given(texts)

@@ -19,6 +19,7 @@ from evalgate.errors import UsageError
 LONGEST_XLSX: Final = 32_767
 """Characters that a cell of a workbook holds."""
 LONGEST_CELL: Final = 16 << 20
+_NARROWEST, _WIDEST = 12, 80  # characters that a column of a workbook shows in a line
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
@@ -99,11 +100,26 @@ def _write_xlsx(path: Path, rows: Iterable[Sequence[str]]) -> None:
             where=str(path),
             code="EG655",
         )
-    book = _openpyxl().Workbook(write_only=True)
+    openpyxl = _openpyxl()
+    book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("labels")
-    for row in table:
-        sheet.append(row)
+    sheet.freeze_panes = "A2"
+    for column in range(max(map(len, table), default=0)):
+        longest = max(len(row[column]) for row in table if column < len(row))
+        letter = openpyxl.utils.get_column_letter(column + 1)
+        sheet.column_dimensions[letter].width = min(max(longest + 2, _NARROWEST), _WIDEST)
+    for at, row in enumerate(table):
+        sheet.append([_cell(openpyxl, sheet, text, head=at == 0) for text in row])
     book.save(path)
+
+
+def _cell(openpyxl: Any, sheet: Any, text: str, *, head: bool) -> Any:
+    """A cell that shows all of its text, the first row in bold."""
+    cell = openpyxl.cell.WriteOnlyCell(sheet, value=text)
+    cell.alignment = openpyxl.styles.Alignment(wrap_text=True, vertical="top")
+    if head:
+        cell.font = openpyxl.styles.Font(bold=True)
+    return cell
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -113,10 +129,8 @@ def _escape(found: re.Match[str]) -> str:
 def _read_xlsx(data: bytes, name: str, problems: Problems) -> list[list[str]] | None:
     openpyxl = _openpyxl()
     try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        rows = [
-            [_text(cell) for cell in row] for row in book.worksheets[0].iter_rows(values_only=True)
-        ]
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+        cells = [list(row) for row in book.worksheets[0].iter_rows()]
         book.close()
     except Exception as error:  # whatever a damaged archive makes its libraries raise
         problems.add(
@@ -125,7 +139,14 @@ def _read_xlsx(data: bytes, name: str, problems: Problems) -> list[list[str]] | 
             f"found no workbook ({type(error).__name__}), expected XLSX. Save it as XLSX again.",
         )
         return None
-    return rows
+    computed = [cell for row in cells for cell in row if cell.data_type == "f"]
+    for cell in computed:  # what it shows is not in the file, or is what another program made of it
+        problems.add(
+            name,
+            "EG648",
+            f"{cell.coordinate}: found a formula, expected a text. Paste its value in its place.",
+        )
+    return None if computed else [[_text(cell.value) for cell in row] for row in cells]
 
 
 def _text(value: Any) -> str:

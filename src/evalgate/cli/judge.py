@@ -63,7 +63,7 @@ def calibrate(
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 @verbose_option
 def show(suite: str | None, *, as_json: bool, verbose: bool) -> None:
-    """The last calibration of each suite, and what of judge and rubric has changed since; labels are not looked at."""
+    """The last calibration of each suite, and what of judge, rubric and labels has changed since."""
     del verbose
     from evalgate.gate.calibrate import kept
     from evalgate.report.calibration import print_qualification

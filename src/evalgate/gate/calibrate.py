@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from evalgate import digest
 from evalgate.errors import InfrastructureError, UsageError
 from evalgate.gate.record import write
 from evalgate.gate.review import reviewed_suites
@@ -111,6 +112,7 @@ def _table(
         candidate=candidate,
         criteria=reports_of(project, loaded, answers, verdicts, judge, drawn=drawn),
         when=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        labels=_labels_digest(loaded),
         notes=tuple(notes),
     )
 
@@ -162,7 +164,7 @@ def kept(project: Project, suite: str | None) -> list[tuple[Qualification, list[
 
 
 def _changed(project: Project, table: Qualification) -> list[str]:
-    """What of a judge's identity is another now: the model, its server, the rubric it reads."""
+    """What is another now: the judge's model, its server, the rubric it reads, the labels it is held against."""
     changed = []
     name = project.settings.judge_model
     now = identify_model(project, name) if name else None
@@ -176,10 +178,16 @@ def _changed(project: Project, table: Qualification) -> list[str]:
     ):
         if before != after:
             changed.append(what)
-    rubric = project.suites[table.suite].rubric
-    if rubric is None or rubric.digest != table.rubric:
+    loaded = project.suites[table.suite]
+    if loaded.rubric is None or loaded.rubric.digest != table.rubric:
         changed.append("the rubric")
+    if _labels_digest(loaded) != table.labels:
+        changed.append("the labels")
     return changed
+
+
+def _labels_digest(loaded: LoadedSuite) -> str:
+    return digest.of_value(sorted(digest.of_value(label) for label in loaded.labels))
 
 
 def _folder(root: Path) -> Path:

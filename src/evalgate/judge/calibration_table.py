@@ -7,8 +7,11 @@ from typing import Literal
 from evalgate.judge.people import Unused
 from evalgate.records import ModelIdentity, Record
 
-Standing = Literal["decides", "assists", "clinician only"]
-"""What a judge may do for one criterion: answer alone, help clinicians to sort, or nothing. The last is the default."""
+Standing = Literal["decides", "assists", "by code", "clinician only"]
+"""What a judge may do for one criterion: answer alone, help clinicians to sort, or nothing. The last is the default.
+
+"by code": no judge is asked, and people's labels have not yet shown how often the code is wrong.
+"""
 
 ITEMS_TO_DECIDE = 200
 """Items that two clinicians or more answered: with fewer the standard error of kappa exceeds 0.07."""
@@ -126,7 +129,7 @@ class CriterionReport(Record, kw_only=True):
 
 
 class Qualification(Record, kw_only=True):
-    """One judge held against the clinicians of one suite. `rubric` is its digest, `when` UTC in ISO 8601.
+    """One judge held against the clinicians of one suite. `rubric` and `labels` are digests, `when` UTC in ISO 8601.
 
     `notes` must stand above every number.
     """
@@ -138,6 +141,7 @@ class Qualification(Record, kw_only=True):
     candidate: ModelIdentity | None
     criteria: tuple[CriterionReport, ...]
     when: str = ""
+    labels: str = ""
     notes: tuple[str, ...] = ()
 
     @property

@@ -85,6 +85,7 @@ def qualify_rubric(
     labels: Iterable[Label],
     *,
     drawn: Collection[str] | None = None,
+    slices: frozenset[str] | None = None,
     lengths: Mapping[str, int] | None = None,
     repeats: Mapping[tuple[str, str], Sequence[str]] | None = None,
     strata: Mapping[str, str] | None = None,
@@ -93,9 +94,14 @@ def qualify_rubric(
     """`qualify` for every criterion of a rubric, from the verdicts and labels about one model's outputs.
 
     Labels about other outputs, of an earlier wording, not given blind or of items beside `drawn` (None: any will do) are
-    counted and left out. `lengths` and `strata` by item, `repeats` by (item, criterion).
+    counted and left out. `slices`: the tags whose items the judge was asked about, None for every item; of the others it
+    is not silent, it was not asked. `lengths` and `strata` by item, `repeats` by (item, criterion).
     """
-    judged = {row.id: row for row in verdicts if row.output}
+    judged = {
+        row.id: row
+        for row in verdicts
+        if row.output and (slices is None or not slices.isdisjoint(row.tags))
+    }
     by_criterion: dict[str, list[Label]] = {c.id: [] for c in rubric.criteria}
     named = set()
     for label in labels:
@@ -144,7 +150,8 @@ def qualify(
     at most 0.05 below theirs among themselves (bootstrap over units), and if it is proven to answer otherwise on at most 0.10
     of 100 items or more (all, if fewer are labelled) when it is asked again (not asked of code). It assists where it is proven better than chance on 50 items
     or more: it calls faulty outputs faulty more often than sound ones, which is kappa above 0. `judged_by` can only
-    narrow that, and labels of people who are no clinicians count for nothing.
+    narrow that, and labels of people who are no clinicians count for nothing. What code answers is "by code" until it is
+    shown to decide.
 
     The order of the readings changes no bit, and neither do the raters' names. Raises ValueError for an item given twice
     and for an answer that is none of the criterion's.
@@ -205,6 +212,8 @@ def qualify(
         reason="",
     )
     standing, reason = _standing(criterion, report)
+    if criterion.by_code and standing != "decides":  # no judge is asked, and none is found wanting
+        standing = "by code"
     return msgspec.structs.replace(report, standing=standing, reason=reason)
 
 

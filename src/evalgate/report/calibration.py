@@ -54,6 +54,12 @@ _LOOK: dict[Standing, _Look] = {
         style="yellow",
         meaning="The judge is better than chance and may help people to sort. Only clinicians' labels count.",
     ),
+    "by code": _Look(
+        symbol="=",
+        kind="insufficient",
+        style="magenta",
+        meaning="Code answers, no judge. How often it is wrong is not known until enough clinicians' labels say so.",
+    ),
     "clinician only": _Look(
         symbol="!",
         kind="insufficient",
@@ -92,6 +98,7 @@ def summary(found: Qualification) -> str:
     told = {
         "decides": "the judge decides {}",
         "assists": "assists with {}",
+        "by code": "code answers {}",
         "clinician only": "leaves {} to clinicians",
     }
     listed = ", ".join(told[standing].format(n) for n, standing in counts)

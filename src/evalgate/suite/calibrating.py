@@ -75,6 +75,7 @@ def reports_of(
         verdicts,
         loaded.labels,
         drawn=frozenset() if drawn.fault else frozenset(drawn.items),
+        slices=judged_slices(project, loaded.suite.name),
         lengths={answer.id: len(answer.text) for answer in answers},
         repeats=_repeats(project, loaded, answers, judge),
     )
