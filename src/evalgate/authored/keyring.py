@@ -18,8 +18,10 @@ from evalgate.records import Record
 
 FILE_NAME = "keys.toml"
 GATE = "gate"
-"""The role of whoever decides, promotes and keeps the ledger. Every other role is one of gate.toml's `sign_off`, or WAIVER."""
+"""The role of whoever decides, promotes and keeps the ledger. The others are those of gate.toml's `sign_off`, WAIVER and SUITES."""
 WAIVER = "waiver"
+SUITES = "suites"
+"""The role of whoever read the suites of a locked plan: their code sees sealed items in plain text."""
 DEVELOPMENT = "development"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

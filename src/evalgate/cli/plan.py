@@ -36,9 +36,24 @@ if TYPE_CHECKING:
     metavar="TEXT",
     help="why it asks for less than the plan locked before; stays in the ledger and in every report",
 )
+@click.option(
+    "--approve",
+    is_flag=True,
+    help="with a key of the role 'suites': sign that you have read the code of the locked plan",
+)
+@click.option("--key", metavar="NAME", help="the key of keys.toml to approve with")
+@click.option("--comment", default="", metavar="TEXT", help="a word of whoever approves")
 @verbose_option
 def plan(
-    *, true_values: tuple[str, ...], force: bool, lock: bool, reason: str, verbose: bool
+    *,
+    true_values: tuple[str, ...],
+    force: bool,
+    lock: bool,
+    reason: str,
+    approve: bool,
+    key: str | None,
+    comment: str,
+    verbose: bool,
 ) -> None:
     """Per threshold: units there and needed, the best bound that an errorless model gets, power; then joint power.
 
@@ -53,6 +68,17 @@ def plan(
 
     if reason and not lock:
         raise UsageError("found --reason without --lock, expected both or none. Add --lock.")
+    if (key or comment) and not approve:
+        raise UsageError(
+            "found --key or --comment without --approve, expected it with them. Add --approve."
+        )
+    if approve:
+        if lock or true_values or force:
+            raise UsageError(
+                "found --approve beside another option, expected it with --key and --comment alone. Run them one by one."
+            )
+        _approve(key, comment)
+        return
     assumed = _assumed(true_values)
     project = load_project(project_root())
     refuse_one_sided(project)
@@ -77,6 +103,18 @@ def plan(
         raise click.exceptions.Exit(1)
     if lock:
         _lock(project, reason)
+
+
+def _approve(key: str | None, comment: str) -> None:
+    """Loads no suite: what is to be approved must not run beside the approver's key."""
+    from evalgate.gate.approval import approve_plan
+
+    lock, entry = approve_plan(project_root(), name=key, comment=comment)
+    for name, value in sorted(lock.plan.files.items()):
+        click.echo(f"  {value[:19]}  {name}")
+    click.echo(
+        f"approved by {entry.body['holder']}: the code of the plan {lock.digest[:19]} (ledger entry {entry.seq} of {entry.at[:10]})"
+    )
 
 
 def _assumed(true_values: Iterable[str]) -> dict[str, float]:

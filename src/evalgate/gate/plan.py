@@ -25,6 +25,8 @@ from evalgate.store.turns import in_turn
 from evalgate.suite import LoadedSuite, Project, load_project
 
 DISTRIBUTION = "evalgate-release"
+REVIEWED_LATER = (".labels.jsonl", ".review.json")
+"""Endings of what people make for answers of a model, after the plan."""
 
 
 def version() -> str:
@@ -123,7 +125,7 @@ def lockable(project: Project, judge: ModelIdentity | None) -> LockedPlan:
     files = {
         name: value
         for name, value in code_digests(project.root).items()
-        if not name.endswith((".labels.jsonl", ".review.json"))
+        if not name.endswith(REVIEWED_LATER)
     }
     return LockedPlan(
         evalgate=version(),

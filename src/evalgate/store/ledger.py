@@ -24,7 +24,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import msgspec
 
 from evalgate import digest
-from evalgate.authored.keyring import GATE, WAIVER, Keyring, is_time
+from evalgate.authored.keyring import GATE, SUITES, WAIVER, Keyring, is_time
 from evalgate.crypto.keys import PublicKey, SigningKey
 from evalgate.errors import InfrastructureError, IntegrityError
 from evalgate.files import held
@@ -33,6 +33,7 @@ from evalgate.records import Record
 Kind = Literal[
     "key",
     "plan",
+    "approval",
     "attempt",
     "decision",
     "signoff",
@@ -447,7 +448,7 @@ def role_of(entry: Entry) -> str:
         return str(entry.body.get("role", ""))
     if entry.kind == "waiver":
         return WAIVER if entry.body.get("stage") == "grant" else ""
-    return GATE
+    return SUITES if entry.kind == "approval" else GATE
 
 
 def stamp(seconds: float | None = None) -> str:
