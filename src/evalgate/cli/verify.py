@@ -99,19 +99,19 @@ def serve(alias: str, *, verbose: bool) -> None:
     with admitted(root, alias) as (promoted, server):
         secret = root / "reports" / "serving" / f"{alias}.key"
         secret.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
-            f.write(f"{server.endpoint.api_key or ''}\n")
-        told = {
-            "alias": alias,
-            "model": promoted.model,
-            "digest": promoted.digest,
-            "url": server.endpoint.url,
-            "name": server.endpoint.name,
-            "key_file": secret.relative_to(root).as_posix(),
-        }
-        click.echo(json.dumps(told))
-        sys.stdout.flush()
-        try:
+        try:  # from before the file is there: a signal may come at any moment
+            with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+                f.write(f"{server.endpoint.api_key or ''}\n")
+            told = {
+                "alias": alias,
+                "model": promoted.model,
+                "digest": promoted.digest,
+                "url": server.endpoint.url,
+                "name": server.endpoint.name,
+                "key_file": secret.relative_to(root).as_posix(),
+            }
+            click.echo(json.dumps(told))
+            sys.stdout.flush()
             while True:
                 time.sleep(1.0)
                 server.alive()
