@@ -97,11 +97,8 @@ def qualify_rubric(
     counted and left out. `slices`: the tags whose items the judge was asked about, None for every item; of the others it
     is not silent, it was not asked. `lengths` and `strata` by item, `repeats` by (item, criterion).
     """
-    judged = {
-        row.id: row
-        for row in verdicts
-        if row.output and (slices is None or not slices.isdisjoint(row.tags))
-    }
+    rows = (row for row in verdicts if slices is None or slices & {*row.tags})
+    judged = {row.id: row for row in rows if row.output}
     by_criterion: dict[str, list[Label]] = {c.id: [] for c in rubric.criteria}
     named = set()
     for label in labels:
@@ -150,8 +147,7 @@ def qualify(
     at most 0.05 below theirs among themselves (bootstrap over units), and if it is proven to answer otherwise on at most 0.10
     of 100 items or more (all, if fewer are labelled) when it is asked again (not asked of code). It assists where it is proven better than chance on 50 items
     or more: it calls faulty outputs faulty more often than sound ones, which is kappa above 0. `judged_by` can only
-    narrow that, and labels of people who are no clinicians count for nothing. What code answers is "by code" until it is
-    shown to decide.
+    narrow that, and labels of people who are no clinicians count for nothing. What code answers is "by code" until then.
 
     The order of the readings changes no bit, and neither do the raters' names. Raises ValueError for an item given twice
     and for an answer that is none of the criterion's.
