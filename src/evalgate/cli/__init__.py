@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 _COMMANDS = {
+    "data": ("evalgate.cli.data:data", "training data: synthesize, import, check, mix, withdraw"),
     "explain": ("evalgate.cli.explain:explain", "what an error code means and what to do about it"),
     "gate": (
         "evalgate.cli.gate:gate",
