@@ -34,7 +34,7 @@ What suites may import is in `__all__`: a model has `ask(messages)`, a metric is
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalgate import text
+    from evalgate import text, training
     from evalgate.judge import agreement, criterion_rate, rubric_pass_rate, rubric_score
     from evalgate.metrics import (
         Estimate,
@@ -73,6 +73,7 @@ __all__ = [
     "rubric_pass_rate",
     "rubric_score",
     "text",
+    "training",
 ]
 
 _ROOMS = {
@@ -95,8 +96,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'evalgate' has no attribute {name!r}")
     from importlib import import_module
 
-    if name == "text":  # a room of functions, not a name of one
-        return import_module("evalgate.text")
+    if name in ("text", "training"):  # rooms of functions, not names of one
+        return import_module(f"evalgate.{name}")
     value = getattr(import_module(f"evalgate.{_ROOMS.get(name, 'metrics')}"), name)
     globals()[name] = value
     return value

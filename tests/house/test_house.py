@@ -21,7 +21,7 @@ def test_the_front_door_exports_exactly_these_names():
     assert evalgate.__all__ == [
         "Answer", "Entity", "Estimate", "Suite", "accuracy", "agreement", "criterion_rate", "f1", "macro_f1", "mean",
         "must_pass", "paired_difference", "parse_json", "parse_label", "parse_text", "precision", "rate", "recall",
-        "rubric_pass_rate", "rubric_score", "text",
+        "rubric_pass_rate", "rubric_score", "text", "training",
     ]  # fmt: skip
     assert evalgate.__all__ == sorted(evalgate.__all__)
     assert all(getattr(evalgate, name) is not None for name in evalgate.__all__)

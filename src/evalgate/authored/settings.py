@@ -36,7 +36,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 class Settings(Record, kw_only=True):
     """A valid evalgate.toml: models by name, the default candidate and the judge (each names a model), digest.
 
-    `runs_days`: how long texts of runs may be kept, None for as long as somebody wants.
+    `runs_days`: how long texts of runs may be kept, None for as long as somebody wants. `trainer_python`: the Python whose
+    environment holds what training needs, None for evalgate's own.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Settings(Record, kw_only=True):
     default_candidate: str | None = None
     judge_model: str | None = None
     runs_days: int | None = None
+    trainer_python: str | None = None
 
     def model(self, name: str) -> ModelSpec:
         """The model called `name`. Raises UsageError (EG145) with the nearest name."""
@@ -73,11 +75,12 @@ def load_settings(path: Path, root: Path, problems: Problems) -> Settings | None
     if file is None:
         return None
     top = file.top()
-    top.only(("models", "servers", "judge", "default", "retention"))
+    top.only(("models", "servers", "judge", "default", "retention", "training"))
     models = _models(top, _pythons(top))
     judge = _reference(top, "judge", "model", models)
     candidate = _reference(top, "default", "candidate", models)
     runs_days = _retention(top)
+    trainer_python = _training(top)
     if judge is not None and judge in models:
         _check_judge(file, judge)
     if len(problems) > before:
@@ -89,6 +92,7 @@ def load_settings(path: Path, root: Path, problems: Problems) -> Settings | None
         default_candidate=candidate,
         judge_model=judge,
         runs_days=runs_days,
+        trainer_python=trainer_python,
     )
 
 
@@ -263,6 +267,15 @@ def _retention(top: Section) -> int | None:
     table.only(("runs_days",))
     table.has("runs_days", required=True)
     return table.whole("runs_days", None, low=1, high=36_500)
+
+
+def _training(top: Section) -> str | None:
+    """The `[training] python`."""
+    table = top.section("training", like='Write [training] with python = "PATH".')
+    if table is None:
+        return None
+    table.only(("python",))
+    return table.text("python", required=True)
 
 
 def _no_model(name: str, models: dict[str, ModelSpec | None] | dict[str, ModelSpec]) -> str:

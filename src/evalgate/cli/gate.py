@@ -25,6 +25,10 @@ if TYPE_CHECKING:
             "evalgate.cli.promote:promote",
             "move an alias to a model that may be released",
         ),
+        "train": (
+            "evalgate.cli.train:train",
+            "train a candidate, if plan, licence and data allow it",
+        ),
         "waive": ("evalgate.cli.promote:waive", "ask that a finding be waived, or grant it"),
     },
 )
