@@ -37,17 +37,23 @@ class Written(Record, kw_only=True):
     body: dict
 
 
-def question(model: str = "a", plan: str = "p", **sets: SealedSet) -> Question:
+def question(model: str = "a", plan: str = "p", *, labels: str = "", **sets: SealedSet) -> Question:
     return Question(
         model={"name": model, "digest": f"sha256:{model}"},
         plan=plan,
         sealed=sets or {"triage": ONE},
+        labels={"triage": f"sha256:{labels}"} if labels else {},
     )
 
 
 def begun(asked: Question) -> Written:
     body = {"model": asked.model, "plan": asked.plan, "sealed": sets_of(asked)}
-    return Written(kind="attempt", body=body)
+    return Written(kind="attempt", body=body | labels_of(asked))
+
+
+def labels_of(asked: Question) -> dict:
+    """Entries from before there were labels have no such key."""
+    return {"labels": asked.labels} if asked.labels else {}
 
 
 def ended(asked: Question, *, open_: bool) -> Written:
@@ -60,6 +66,7 @@ def ended(asked: Question, *, open_: bool) -> Written:
             "decision": "open" if open_ else "not open",
             "exit": 0 if open_ else 1,
             "bundle": {"path": "reports/sealed/x.bundle", "digest": "sha256:x"},
+            **labels_of(asked),
         },
     )
 
@@ -245,3 +252,51 @@ def test_the_real_ledger_holds_an_attempt_before_it_has_an_end(tmp_path):
     assert found.verdict(question("m1")).open
     assert found.verdict(question("m0")) is None
     assert found.passes(ONE.digest) == 1
+
+
+@given(st.lists(st.sampled_from(["", "1", "2", "3"]), max_size=8))
+@settings(deadline=None)
+def test_however_labels_come_and_go_every_verdict_has_an_attempt_of_its_own(looks):
+    """The gate's rule: ask what was not decided yet, as a new attempt where none is open; a look without labels waits."""
+    chosen, entries = GateSettings(attempts=20), []
+    decided: dict[str, int] = {}
+    for labels in looks:
+        asked, attempts = question(labels=labels), Attempts(entries)
+        if attempts.verdict(asked):
+            assert attempts.number(asked, ONE.digest) == decided[labels]
+            continue
+        if not attempts.begun(asked):
+            entries.append(begun(asked))
+        now = Attempts(entries)
+        number = now.number(asked, ONE.digest)
+        assert now.alpha(asked, ONE.digest, chosen) == spending(chosen, number)
+        if labels:
+            entries.append(ended(asked, open_=False))
+            decided[labels] = number
+    assert sorted(decided.values()) == list(range(1, len(decided) + 1))
+    assert Attempts(entries).count(ONE.digest) in (len(decided), len(decided) + 1)
+
+
+def test_an_attempt_that_waits_ends_with_the_first_labels_that_decide():
+    waiting, labelled = question(), question(labels="1")
+    attempts = Attempts([begun(waiting)])
+    assert attempts.live(labelled)
+    assert attempts.number(labelled, ONE.digest) == 1
+    attempts = Attempts([begun(waiting), ended(labelled, open_=False)])
+    assert not attempts.live(labelled)
+    assert attempts.verdict(labelled) is not None
+    assert attempts.verdict(waiting) is None
+    assert attempts.number(question(labels="2"), ONE.digest) == 2
+
+
+def test_two_checks_of_one_attempt_with_other_labels_do_not_both_decide(tmp_path):
+    key = gate_signer(tmp_path, keyring_of(tmp_path)).private
+    ledger = Ledger(tmp_path, keyring_of(tmp_path))
+    chosen, verdict = GateSettings(), Verdict(open=False, bundle="b", sum="sha256:b")
+    for labels in ("1", "2"):  # both begin before either ends
+        open_attempt(ledger, question(labels=labels), chosen, key, TODAY)
+    close_attempt(ledger, question(labels="1"), verdict, key)
+    with pytest.raises(Refused) as caught:
+        close_attempt(ledger, question(labels="2"), verdict, key)
+    assert caught.value.code == "EG776"
+    assert len(ledger.entries()) == 2

@@ -1,7 +1,8 @@
 """Labels on disk: rubrics/TASK.labels.jsonl, read strictly, added to one line at a time.
 
 Labels are people's work and cannot be made again. So a label is on the disk before the next question is asked, and a last
-line that was torn off is reported, never dropped.
+line that was torn off is reported, never dropped. Labels about answers to a sealed set lie encrypted, in a file that is
+written whole each time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -22,8 +23,13 @@ from evalgate.authored.gold_lines import LineProblems
 from evalgate.authored.labels import Label
 from evalgate.authored.problems import Problems, listing, nearest, read_bytes, relative
 from evalgate.authored.rubric import Criterion, Rubric
+from evalgate.authored.sealed_labels import open_labels, seal_labels
 from evalgate.errors import InfrastructureError, IntegrityError
+from evalgate.files import write_whole
 from evalgate.records import Record
+
+if TYPE_CHECKING:
+    from evalgate.crypto.seal import SealKey
 
 PSEUDONYM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 """What a rater is called: no name, no address."""
@@ -32,6 +38,7 @@ NO_PSEUDONYM: Final = (
     "not belong here."
 )
 
+_READABLE = 0o644  # as the rest of what stands in git
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(.*)`", re.DOTALL)
 _PLAIN = re.compile(r"[\w.:-]{1,40}")
@@ -80,8 +87,13 @@ def load_labels(
     if not path.exists():
         return Labels()
     data = read_bytes(path, name, problems)
-    if data is None:
-        return None
+    return None if data is None else read_labels(data, name, problems, rubric=rubric, gold=gold)
+
+
+def read_labels(
+    data: bytes, name: str, problems: Problems, *, rubric: Rubric, gold: GoldSet
+) -> Labels | None:
+    """The labels in the bytes of a file called `name`, or None after noting every problem (EG630 to EG638)."""
     found = LineProblems(name, problems)
     items = {item.id for _, item in gold.items()} if data else set()
     lines = data.split(b"\n")
@@ -165,18 +177,22 @@ def _faults_of_answer(label: Label, criterion: Criterion) -> Iterator[Fault]:
         yield "EG636", f"quote: {message} Add them."
 
 
-def append(path: Path, label: Label) -> None:
-    """Adds one label, on disk when this returns; written whole or not at all.
+def append(path: Path, label: Label, *, seal: SealKey | None = None) -> None:
+    """Adds one label, on disk when this returns; written whole or not at all. `seal`: the key of a sealed file.
 
-    Raises IntegrityError (EG638) if the last line is torn, InfrastructureError (EG639) if the disk refuses.
+    Raises IntegrityError (EG638) if the last line is torn, what opening a sealed file raises, InfrastructureError (EG639) if
+    the disk refuses.
     """
-    extend(path, (label,))
+    extend(path, (label,), seal=seal)
 
 
-def extend(path: Path, labels: Iterable[Label]) -> None:
+def extend(path: Path, labels: Iterable[Label], *, seal: SealKey | None = None) -> None:
     """Adds labels in one write: all of them or none. Raises as `append`."""
     data = b"".join(_encode(label) + b"\n" for label in labels)
     with _locked(path) as fd:
+        if seal is not None:
+            write_whole(path, seal_labels(_whole(fd, path, seal) + data, path, seal))
+            return
         size = _whole_lines(fd, path)
         try:
             _write(fd, data)
@@ -185,20 +201,24 @@ def extend(path: Path, labels: Iterable[Label]) -> None:
             raise
 
 
-def replace(path: Path, old: Label, new: Label) -> None:
+def replace(path: Path, old: Label, new: Label, *, seal: SealKey | None = None) -> None:
     """Puts `new` in the place of `old`: a rater went back and thought again. Raises as `append`; ValueError if `old` is not there."""
     with _locked(path) as fd:
-        lines = os.pread(fd, _whole_lines(fd, path), 0).splitlines()
+        lines = _whole(fd, path, seal).splitlines()
         lines[[_decode(line) for line in lines].index(old)] = _encode(new)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            with part.open("wb") as file:
-                file.writelines(line + b"\n" for line in lines)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        data = b"".join(line + b"\n" for line in lines)
+        if seal is not None:
+            write_whole(path, seal_labels(data, path, seal))
+        else:
+            write_whole(path, data, mode=_READABLE)
+
+
+def _whole(fd: int, path: Path, seal: SealKey | None) -> bytes:
+    """The lines that are in the open file."""
+    if seal is None:
+        return os.pread(fd, _whole_lines(fd, path), 0)
+    data = os.pread(fd, os.fstat(fd).st_size, 0)
+    return open_labels(data, path, seal, where=path.name)
 
 
 def _write(fd: int, data: bytes) -> None:
@@ -213,7 +233,7 @@ def _locked(path: Path) -> Iterator[int]:
     """A file descriptor for appending, held by this process alone."""
     try:
         while True:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _READABLE)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 if path.exists() and os.path.samestat(os.fstat(fd), path.stat()):

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from evalgate.authored import Label
     from evalgate.gate.review import Reviewed
     from evalgate.judge.review import ReviewPlan
-    from evalgate.judge.review_agreement import Agreement, Pair
     from evalgate.suite import Project
 
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     cls=LazyGroup,
     members={
         "agreement": (
-            "evalgate.cli.review:agreement",
+            "evalgate.cli.review_agreement:agreement",
             "how far raters agree, with each other and with themselves",
         ),
         "export": ("evalgate.cli.review:export", "the questions for a spreadsheet or Label Studio"),
@@ -37,8 +36,14 @@ def review() -> None:
     """Review: what clinicians say of a model's outputs, so that a judge can be trusted as far as it deserves."""
 
 
+_DOUBLE = 0.2
 suite_option = click.option("--suite", metavar="SUITE", help="the suite whose rubric is meant")
 model_argument = click.argument("model", required=False)
+sealed_option = click.option(
+    "--sealed",
+    is_flag=True,
+    help="outputs of a sealed check, for holders of the seal key; their labels are kept encrypted",
+)
 rater_option = click.option(
     "--rater", metavar="PSEUDONYM", required=True, help="letters, digits, - and _: no name"
 )
@@ -60,11 +65,12 @@ format_option = click.option(
 @click.option(
     "--double",
     type=click.FloatRange(0, 1),
-    default=0.2,
+    default=_DOUBLE,
     show_default=True,
     help="share that two raters read",
 )
 @click.option("--again", is_flag=True, help="draw anew though there are labels; they are kept")
+@sealed_option
 @verbose_option
 def plan(
     model: str | None,
@@ -73,6 +79,7 @@ def plan(
     tag: str | None,
     double: float,
     again: bool,
+    sealed: bool,
     verbose: bool,
 ) -> None:
     """Draw which outputs of MODEL people label, before anything is scored, into rubrics/SUITE.review.json.
@@ -80,13 +87,24 @@ def plan(
     Without --suite: for every suite that has a rubric. How many is `review_items` in [gate] of gate.toml; without it, all.
     The draw follows from that, from the ids, units and tags of the items, the model's digest and the tag, and from nothing
     else that anybody could choose. Where the judged rows of gate.toml are about one slice, the items are drawn from it.
+
+    With --sealed nothing is written, and there is nothing to choose: whoever holds the key makes the same draw.
     """
     del verbose
+    from evalgate.errors import UsageError
     from evalgate.gate.review import reviewed_suites
-    from evalgate.suite import load_project
     from evalgate.suite.asking import identify_model
 
-    project = load_project(project_root())
+    project = load(model, sealed=sealed)
+    if sealed:
+        if tag is not None or again or double != _DOUBLE:
+            raise UsageError(
+                "found --tag, --double or --again beside --sealed, expected none: of a sealed set there is one draw. Leave it out.",
+                code="EG931",
+            )
+        for reviewed in reviewed_suites(project, suite):
+            _tell_sealed(project, reviewed, project.model(model)[0])
+        return
     identity = identify_model(project, model)
     for reviewed in reviewed_suites(project, suite):
         _plan_one(project, reviewed, identity.digest, tag=tag, double=double, again=again)
@@ -148,14 +166,30 @@ def _plan_one(
 
 
 def _tell_plan(reviewed: Reviewed, drawn: ReviewPlan, there: int, *, new: bool) -> None:
+    state = "" if new else " (the plan that is there)"
+    _tell_draw(reviewed, drawn, there, state=state, where=f"rubrics/{reviewed.suite}.review.json")
+    click.echo(f"  next: evalgate review label --suite {reviewed.suite} --rater PSEUDONYM")
+
+
+def _tell_sealed(project: Project, reviewed: Reviewed, model: str) -> None:
+    drawn, gold = reviewed.plan, project.suites[reviewed.suite].gold
+    assert drawn is not None
+    there = gold.n if drawn.tag is None else gold.items_with_tag(drawn.tag)
+    _tell_draw(reviewed, drawn, there, state=" of the sealed set", where=reviewed.labels_path)
+    rest = f"--suite {reviewed.suite} --rater PSEUDONYM"
+    click.echo(f"  next: evalgate review label {model} --sealed {rest}")
+
+
+def _tell_draw(
+    reviewed: Reviewed, drawn: ReviewPlan, there: int, *, state: str, where: str
+) -> None:
     from evalgate.judge.people import DOUBLE, ENOUGH
 
     name, criteria = reviewed.suite, len(reviewed.rubric.read_by_people)
     n, double, tag = len(drawn.items), len(drawn.double), drawn.tag
-    state = "" if new else " (the plan that is there)"
     of = f"items tagged {tag}" if tag else "items"
     click.echo(
-        f"{name}: {n} of {there} {of} drawn{state}, {double} of them for two raters: rubrics/{name}.review.json"
+        f"{name}: {n} of {there} {of} drawn{state}, {double} of them for two raters: {where}"
     )
     click.echo(
         f"  {criteria} criteria: at most {n * criteria} judgements for a clinician, {double * criteria} for a second one; "
@@ -166,7 +200,6 @@ def _tell_plan(reviewed: Reviewed, drawn: ReviewPlan, there: int, *, new: bool) 
         click.echo(
             f"  too few to open the gate: it needs {needed} items, {float(100 * DOUBLE):.0f} % of them by two raters"
         )
-    click.echo(f"  next: evalgate review label --suite {name} --rater PSEUDONYM")
 
 
 @click.command()
@@ -175,6 +208,7 @@ def _tell_plan(reviewed: Reviewed, drawn: ReviewPlan, there: int, *, new: bool) 
 @rater_option
 @click.option("--simulated", is_flag=True, help="not a clinician: the labels never open a gate")
 @click.option("--adjudicate", is_flag=True, help="settle what other raters answered differently")
+@sealed_option
 @verbose_option
 def label(
     model: str | None,
@@ -183,6 +217,7 @@ def label(
     rater: str,
     simulated: bool,
     adjudicate: bool,
+    sealed: bool,
     verbose: bool,
 ) -> None:
     """Read the planned outputs of MODEL and answer one criterion at a time. Every answer is saved at once.
@@ -193,7 +228,7 @@ def label(
     from evalgate.cli.review_loop import Console, Loop
     from evalgate.judge.review import assigned, disputes, turns_of
 
-    project, reviewed = _one(suite)
+    project, reviewed = _one(model, suite, sealed=sealed)
     cases = _cases(project, model, reviewed)
     console = Console()
     stands = _capacity(reviewed, rater, simulated=simulated or None)
@@ -210,6 +245,7 @@ def label(
         reviewed.labels.usable,
         rater=rater,
         simulated=stands,
+        seal=project.seal,
     )
     if unread := _unread(plan, cases):
         console.say(unread)
@@ -220,12 +256,27 @@ def label(
         loop.read(turns_of(rater, plan, mine))
 
 
-def _one(suite: str | None) -> tuple[Project, Reviewed]:
+def load(model: str | None, *, sealed: bool) -> Project:
+    """The project; with `sealed` its sealed sets, and the labels of the model's answers to them, by the seal key at hand."""
+    root = project_root()
+    if not sealed:
+        from evalgate.suite import load_project
+
+        return load_project(root)
+    from evalgate.crypto.seal import SealKey
+    from evalgate.suite.asking import identify_model
+    from evalgate.suite.project import load_header
+    from evalgate.suite.sealed_labels import open_for_review
+
+    key = SealKey.at_hand()
+    return open_for_review(root, key, identify_model(load_header(root), model))
+
+
+def _one(model: str | None, suite: str | None, *, sealed: bool) -> tuple[Project, Reviewed]:
     """The project, and the one suite that is meant."""
     from evalgate.gate.review import reviewed_suite
-    from evalgate.suite import load_project
 
-    project = load_project(project_root())
+    project = load(model, sealed=sealed)
     return project, reviewed_suite(project, suite)
 
 
@@ -242,8 +293,8 @@ def _note_access(project: Project, model: str | None, reviewed: Reviewed, comman
 
     name = reviewed.suite
     side = find_runs(project, model or project.model(None)[0], [name])
-    runs = [f"reports/runs/{name}/{kept.name}" for kept in side.runs.values()]
-    note_access(project.root, command, *runs, project.suites[name].suite.gold, reviewed.labels_path)
+    runs = [kept.path.relative_to(project.root).as_posix() for kept in side.runs.values()]
+    note_access(project.root, command, *runs, project.suites[name].gold_file, reviewed.labels_path)
 
 
 def _unread(plan: ReviewPlan, cases: dict[str, Any]) -> str:
@@ -291,6 +342,7 @@ def _capacity(
 )
 @click.option("--rater", metavar="PSEUDONYM", help="their share, with the answers they have given")
 @click.option("--force", is_flag=True, help="replace the file")
+@sealed_option
 @verbose_option
 def export(
     model: str | None,
@@ -300,6 +352,7 @@ def export(
     out: Path,
     rater: str | None,
     force: bool,
+    sealed: bool,
     verbose: bool,
 ) -> None:
     """Write the questions of the plan, with sources and outputs, as a file to be filled in. It holds clinical text.
@@ -311,7 +364,14 @@ def export(
     from evalgate.judge.review import assigned
     from evalgate.judge.review_formats import ENDINGS, rows_of, write_rows
 
-    project, reviewed = _one(suite)
+    project, reviewed = _one(model, suite, sealed=sealed)
+    if sealed and out.absolute().is_relative_to(project.root.absolute()):
+        raise UsageError(
+            "found a place inside the project, expected one where developers do not look: the file holds sealed items. Choose "
+            "another.",
+            where=str(out),
+            code="EG932",
+        )
     cases = _cases(project, model, reviewed)
     for path in {out, out.with_suffix(".xml") if format_ == "labelstudio" else out}:
         if path.exists() and not force:
@@ -360,6 +420,7 @@ def export(
     is_flag=True,
     help="a clinician qualified for this review gave them; else they are simulated",
 )
+@sealed_option
 @verbose_option
 def import_(
     file: Path,
@@ -369,6 +430,7 @@ def import_(
     format_: Any,
     rater: str,
     clinician: bool,
+    sealed: bool,
     verbose: bool,
 ) -> None:
     """Add the labels in FILE. Nothing is added unless every row can be; importing a file twice changes nothing."""
@@ -378,7 +440,7 @@ def import_(
     from evalgate.authored.problems import count
     from evalgate.judge.review_formats import labels_of, read_rows
 
-    project, reviewed = _one(suite)
+    project, reviewed = _one(model, suite, sealed=sealed)
     _capacity(reviewed, rater, simulated=None)
     cases = _cases(project, model, reviewed)
     problems = Problems()
@@ -397,7 +459,7 @@ def import_(
     for simulated in {x.simulated for x in found.new}:
         _capacity(reviewed, rater, simulated=simulated, given=found.new)
     if found.new:
-        extend(project.root / reviewed.labels_path, found.new)
+        extend(project.root / reviewed.labels_path, found.new, seal=project.seal)
     click.echo(
         f"{reviewed.labels_path}: {count(len(found.new), 'label')} added, {found.known} were there, "
         f"{count(found.unanswered, 'question')} unanswered"
@@ -410,78 +472,3 @@ def import_(
         click.echo(
             "they are marked simulated and open no gate; --clinician if a clinician qualified for this review gave them"
         )
-
-
-@click.command()
-@suite_option
-@click.option("--json", "as_json", is_flag=True, help="print one JSON object")
-@verbose_option
-def agreement(*, suite: str | None, as_json: bool, verbose: bool) -> None:
-    """Rater against rater, and each against themselves, per criterion. Reports; decides nothing.
-
-    Intervals are exact at 95 % for outputs that are independent of each other. kappa stands beside AC1: where nearly
-    every answer is the same, kappa is near 0 however well raters agree.
-    """
-    del verbose
-    from evalgate.gate.review import reviewed_suites
-    from evalgate.judge.review_agreement import agreement as of_labels
-    from evalgate.suite import load_project
-
-    project = load_project(project_root())
-    every = reviewed_suites(project, suite)
-    found = {
-        r.suite: of_labels(r.rubric, r.labels.usable, stale=len(r.labels.stale)) for r in every
-    }
-    if as_json:
-        import json
-
-        import msgspec
-
-        value = {"schema": "evalgate.agreement/1", "suites": msgspec.to_builtins(found)}
-        click.echo(json.dumps(value))
-        return
-    for name, agreed in found.items():
-        for line in _lines(name, agreed):
-            click.echo(line)
-
-
-def _lines(name: str, found: Agreement) -> list[str]:
-    lines = [
-        f"{name}: {found.labels} labels compared, {found.simulated} of them simulated, {found.stale} stale"
-    ]
-    if not found.labels:
-        return [
-            *lines,
-            f"  nothing to compare: evalgate review label --suite {name} --rater PSEUDONYM",
-        ]
-    for first, second, agreed, n in found.together():
-        who = (
-            f"{second} agreed with {first}"
-            if first != second
-            else f"{first} gave the same answer again"
-        )
-        lines.append(f"  {who} on {agreed} of {n}, over all criteria")
-    if len(lines) == 1:
-        lines.append(
-            "  nothing to compare yet: no two raters, and no rater twice, answered the same question"
-        )
-    for criterion in found.criteria:
-        told = [_pair_line(pair) for pair in (*criterion.pairs, *criterion.repeats)]
-        if criterion.alpha is not None:
-            told.append(f"Krippendorff's alpha of {criterion.raters} raters {criterion.alpha:.2f}")
-        if told:
-            lines.append(f"  {criterion.criterion}")
-            lines += [f"    {line}" for line in told]
-    return lines
-
-
-def _pair_line(pair: Pair) -> str:
-    low, high = math.floor(100 * pair.low), math.ceil(100 * pair.high)
-    line = f"{pair.sentence} (95 % interval {low} to {high} %)"
-    if pair.first != pair.second:
-        line += f"; kappa {_two(pair.kappa)}, AC1 {_two(pair.ac1)}"
-    return line
-
-
-def _two(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}"

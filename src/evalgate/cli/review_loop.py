@@ -28,6 +28,7 @@ from evalgate.report.words import plain
 if TYPE_CHECKING:
     from evalgate.authored.labels import Label
     from evalgate.authored.rubric import Criterion, Rubric
+    from evalgate.crypto.seal import SealKey
     from evalgate.judge.case import Case
     from evalgate.judge.review import Turn
 
@@ -140,11 +141,14 @@ class Loop:
         *,
         rater: str,
         simulated: bool,
+        seal: SealKey | None = None,
     ) -> None:
+        """`path`: the file of the labels, under `seal` if it is a sealed one."""
         self._console = console
         self._rubric = rubric
         self._cases = cases
         self._path = path
+        self._seal = seal
         self._rater = rater
         self._simulated = simulated
         self._given = {
@@ -342,9 +346,9 @@ class Loop:
 
     def _save(self, label: Label, before: Label | None) -> None:
         if before is None:
-            append(self._path, label)
+            append(self._path, label, seal=self._seal)
         else:
-            replace(self._path, before, label)
+            replace(self._path, before, label, seal=self._seal)
         if not label.adjudicates:
             self._given[label.item, label.criterion, label.repeat] = label
 

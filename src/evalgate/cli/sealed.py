@@ -50,6 +50,8 @@ def check_sealed(model: str | None, *, as_json: bool, unfit: Sequence[str] = ())
     most = project.gate.settings.attempts
     of = f" of {most}" if project.gate.settings.attempt_spending == "flat" else ""
     told = "was decided before: nothing was asked" if found.stored else "is over"
+    if found.waits:
+        told = f"waits for labels, nothing is decided: evalgate gold open {found.bundle}"
     sys.stderr.write(f"attempt {max(found.attempts.values())}{of} on the sealed sets {told}\n")
     if as_json:
         click.echo(json.dumps(found.to_json()))
@@ -135,7 +137,7 @@ def open_(path: Path, *, out: Path | None, as_json: bool, verbose: bool) -> None
     """
     from evalgate.crypto.seal import SealKey, read_header
     from evalgate.errors import UsageError
-    from evalgate.gate.sealed import KIND, open_bundle
+    from evalgate.gate.sealed_bundle import KIND, open_bundle
 
     key = SealKey.at_hand()
     header, _ = read_header(path.read_bytes(), where=path.as_posix())

@@ -62,7 +62,8 @@ def verify(
         import msgspec
 
         checks = msgspec.to_builtins(done.checks)
-        model = done.found.certificate.model if done.found else None
+        known = done.found.certificate.model if done.found else None
+        model = done.sealed.predicate.model if done.sealed else known
         value = {
             "schema": "evalgate.verification/1",
             "exit": done.exit,
@@ -76,6 +77,10 @@ def verify(
             predicate = done.found.certificate.predicate
             click.echo(f"{model['name']}  {model['digest']}")
             click.echo(f"issued {predicate.issued}  plan {predicate.decision['plan']}")
+        if done.sealed is not None:
+            told = done.sealed.predicate
+            click.echo(f"{told.model['name']}  {told.model['digest']}")
+            click.echo(f"issued {told.issued}  plan {told.plan}")
         tell_checks(done.checks)
         click.echo("verified" if not done.exit else f"not verified (exit {done.exit})")
     if done.exit:

@@ -33,6 +33,8 @@ LARGEST: Final = 2**31 - 1 - 64
 _MAGIC: Final = b"evalgate-sealed/1 "
 _NONCE: Final = 12
 _LONGEST_HEADER: Final = 4096
+_ROW: Final = 1024
+"""Bytes of the shortest sealed row: the length of what a model said, a label perhaps, must not tell what it was."""
 
 
 class Header(Record, kw_only=True):
@@ -175,17 +177,26 @@ class RowCipher:
         return "<RowCipher>"
 
     def seal(self, row: bytes) -> bytes:
-        """The row as a JSON string: base64 of nonce, cipher text and tag in quotes."""
+        """The row, a JSON object, as a JSON string: base64 of nonce, padded cipher text and tag in quotes."""
         nonce = os.urandom(_NONCE)
-        return b'"%s"' % base64.b64encode(nonce + self._cipher.encrypt(nonce, row, None))
+        data = self._cipher.encrypt(nonce, padded(row, _ROW), None)
+        return b'"%s"' % base64.b64encode(nonce + data)
 
     def open(self, row: bytes) -> bytes:
         """What `seal` was given. Raises ValueError if the key is another one or the row was changed."""
         try:
             data = base64.b64decode(row.strip(b'"'), validate=True)
-            return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], None)
+            return self._cipher.decrypt(data[:_NONCE], data[_NONCE:], None).rstrip(b" ")
         except (InvalidTag, binascii.Error) as e:
             raise ValueError("the seal key does not open it") from e
+
+
+def padded(text: bytes, least: int) -> bytes:
+    """A JSON text with spaces behind it: `least` bytes, or twice, four times as many. Its length then tells next to nothing."""
+    size = least
+    while size < len(text):
+        size *= 2
+    return text.ljust(size)
 
 
 def read_header(sealed: bytes, *, where: str) -> tuple[Header, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,10 @@ from evalgate.models import artifact
 from evalgate.records import Decision, Evidence, ModelSpec
 from evalgate.report.json import to_json
 from evalgate.store.aliases import check_beyond
+from evalgate.store.attempts import Certified, Question, Verdict
 from evalgate.store.certificate import FOLDER, Predicate, Subject, issue, keep, read
 from evalgate.store.ledger import Ledger, seconds_of, stamp
+from evalgate.store.sealed_certificate import SUFFIX, Attempt, SealedPredicate, issue_sealed
 from evalgate.store.signer import Signer, gate_signer, keyring_of
 from evalgate.suite import Project
 
@@ -44,11 +47,7 @@ class Sealing:
             return decision
         subjects = subjects_of(spec, self._project.root)
         if model_digest(spec, subjects) != known:
-            raise IntegrityError(
-                "found other files than were asked, expected the model as it answered. Leave them alone and check again.",
-                where=spec.artifact or name,
-                code="EG724",
-            )
+            raise _other_files(spec)
         path = self._project.reports / FOLDER / f"{stem}.json"
         keep(path, issue(subjects, self._predicate(decision, evidence, spec), self.signer.private))
         relative = path.relative_to(self._project.root).as_posix()
@@ -100,6 +99,56 @@ class Sealing:
             },
             locked=lock.digest if lock and not lock.changed else "",
         )
+
+
+def certify_sealed(
+    project: Project,
+    question: Question,
+    verdict: Verdict,
+    attempts: Mapping[str, Attempt],
+    evidence: Evidence,
+    *,
+    decides: str,
+    signer: Signer,
+) -> Certified:
+    """Writes the certificate of a sealed check beside those of dev checks: the bit, and what it is about.
+
+    Raises IntegrityError (EG724) if the model's files are not the ones that were asked, InfrastructureError (EG723).
+    """
+    spec = project.model(question.model["name"])[1]
+    subjects = subjects_of(spec, project.root)
+    if model_digest(spec, subjects) != question.model["digest"]:
+        raise _other_files(spec)
+    lock = evidence.lock
+    predicate = SealedPredicate(
+        decision="open" if verdict.open else "not open",
+        model=question.model,
+        plan=question.plan,
+        attempts=dict(attempts),
+        bundle=verdict.sum,
+        decides=decides,
+        locked=lock.digest if lock and not lock.changed else "",
+        judge=evidence.judge,
+        egress=evidence.egress,
+        artifact=spec.artifact or "",
+        base=spec.base or "",
+        issued=stamp(),
+        evalgate=evidence.evalgate,
+        key_grade=signer.key.grade,
+        keyring=keyring_of(project.root).digest,
+    )
+    path = project.reports / FOLDER / f"{Path(verdict.bundle).stem}{SUFFIX}"
+    data = issue_sealed(subjects, predicate, signer.private)
+    keep(path, data)
+    return Certified(path=path.relative_to(project.root).as_posix(), digest=digest.of_bytes(data))
+
+
+def _other_files(spec: ModelSpec) -> IntegrityError:
+    return IntegrityError(
+        "found other files than were asked, expected the model as it answered. Leave them alone and check again.",
+        where=spec.artifact or "",
+        code="EG724",
+    )
 
 
 def check_kept(decision: Decision, evidence: Evidence, root: Path) -> None:

@@ -50,7 +50,8 @@ _NO_WORD = (Exit.INTERRUPTED, Exit.INFRASTRUCTURE, Exit.INTERNAL)
 class Survey(Record, kw_only=True):
     """What a check would be about, before a question: model, plan, baseline (its digest), and every file that decides.
 
-    `sealed`: of each suite the sealed set, in a check of such. `lock`: how the plan stands to the last locked one.
+    `sealed`: of each suite the sealed set, in a check of such; `labels`: digests of the files with labels of its answers, where
+    there are any. `lock`: how the plan stands to the last locked one.
     """
 
     model: dict[str, str]
@@ -58,6 +59,7 @@ class Survey(Record, kw_only=True):
     baseline: str | None = None
     files: dict[str, str] = msgspec.field(default_factory=dict)
     sealed: dict[str, SealedSet] = msgspec.field(default_factory=dict)
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
     lock: Lock | None = None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evalgate.errors import IntegrityError
-from evalgate.gate.plan import code_digests, lock_of, version
+from evalgate.gate.plan import deciding_files, lock_of, version
 from evalgate.records import Decision, Evidence, Finding, ModelIdentity, SuiteEvidence
 from evalgate.store import Run, last_sum
 from evalgate.store.shelf import earlier_marks
@@ -129,7 +129,7 @@ def _verdicts(
     if loaded.suite.name not in judged_suites(project):
         return {}
     try:
-        opened = Run(Path(run), manifest_of(loaded, candidate))
+        opened = Run(Path(run), manifest_of(loaded, candidate), project.seal)
     except IntegrityError:  # the decision says so, and is not open
         return {}
     answers = Answers(loaded.suite, loaded.gold, opened, card=loaded.card)
@@ -143,8 +143,10 @@ def _below(root: Path, path: str) -> str:
 
 def files_of(project: Project, candidate: ModelIdentity) -> dict[str, str]:
     """Every file that decides, by its path; the artifact too where it is a single file."""
-    files = {"gate.toml": project.gate.digest, **code_digests(project.root)}
+    files = {"gate.toml": project.gate.digest, **deciding_files(project)}
     for loaded in project.suites.values():
+        if loaded.labelled and loaded.labelled[1]:
+            files[loaded.labelled[0]] = loaded.labelled[1]
         files[loaded.suite.prompt] = loaded.prompt.digest
         files[loaded.gold_file] = loaded.digest_on_disk
     spec = project.model(candidate.name)[1]

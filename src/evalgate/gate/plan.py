@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +17,7 @@ import msgspec
 from evalgate import digest
 from evalgate.authored import Problems, load_card
 from evalgate.authored.gate_toml import CENSUS, GateSettings, is_census, split_key
+from evalgate.authored.sealed_labels import LABELS
 from evalgate.errors import IntegrityError, Refused
 from evalgate.gate.locked import Gold, LockedPlan, Marks, Task, differences
 from evalgate.records import Lock, ModelIdentity, ModelSpec, Record
@@ -25,7 +26,7 @@ from evalgate.store.turns import in_turn
 from evalgate.suite import LoadedSuite, Project, load_project
 
 DISTRIBUTION = "evalgate-release"
-REVIEWED_LATER = (".labels.jsonl", ".review.json")
+REVIEWED_LATER = (".labels.jsonl", ".review.json", LABELS)
 """Endings of what people make for answers of a model, after the plan."""
 
 
@@ -40,7 +41,8 @@ def plan_digest(
     """Digest of gate.toml, gold sets, rubrics, suites with conftest, prompts, sampling, server arguments, baseline, judge, version.
 
     `baseline` is the digest of the baseline's identity. `judge`: who judges, where a row needs one; its prompt and
-    sampling are evalgate's own and come with its version. Litter (hidden files, caches, editors' backups) is left out:
+    sampling are evalgate's own and come with its version. About sealed sets labels are left out: they belong to an attempt
+    (`store.attempts`), and those of dev sets decide nothing there. Litter (hidden files, caches, editors' backups) is left out:
     nothing of it is imported, and bytecode caches of suites are removed before they are.
     """
     judges = (
@@ -53,7 +55,7 @@ def plan_digest(
             **judges,
             "evalgate": version(),
             "gate": project.gate.digest,
-            "files": code_digests(project.root),
+            "files": deciding_files(project),
             "gold": {name: s.gold.digest for name, s in project.suites.items()},
             "suites": {name: s.suite.digest for name, s in project.suites.items()},
             "server": {"kind": spec.server, "args": list(spec.args)},
@@ -62,14 +64,30 @@ def plan_digest(
     )
 
 
+def deciding_files(project: Project) -> dict[str, str]:
+    """`code_digests`; of a project about sealed sets without what people made for answers to dev sets."""
+    files = code_digests(project.root)
+    return without_labels(files) if project.sealed is not None else files
+
+
+def without_labels(files: Mapping[str, str]) -> dict[str, str]:
+    """Digests of files by path, without those that are about one model's answers: labels, and draws of what people label."""
+    return {name: value for name, value in files.items() if not name.endswith(REVIEWED_LATER)}
+
+
 def code_digests(root: Path) -> dict[str, str]:
-    """The digest of every file of suites/ and rubrics/ and of conftest.py, by its path below `root`; litter left out."""
+    """The digest of every file of suites/ and rubrics/ and of conftest.py, by its path below `root`; litter left out.
+
+    So are labels of answers to sealed sets: they decide nothing but the sealed checks that name them.
+    """
     files = [p for folder in ("suites", "rubrics") for p in (root / folder).rglob("*")]
     files += [root / "conftest.py"]
     return {
         name: digest.of_file(p)
         for p in sorted(files)
-        if p.is_file() and not _litter(name := p.relative_to(root).as_posix())
+        if p.is_file()
+        and not _litter(name := p.relative_to(root).as_posix())
+        and not name.endswith(LABELS)
     }
 
 
@@ -118,15 +136,9 @@ def lockable(project: Project, judge: ModelIdentity | None) -> LockedPlan:
     Labels and the review plan are left out: people make them for answers of a model. Raises OSError, and FileProblems for
     cards of sealed sets.
     """
-    if (
-        project.sealed is not None
-    ):  # its suites hold sealed sets in place of the others, and no rubric
+    if project.sealed is not None:  # its suites hold sealed sets in place of the others
         project = load_project(project.root, only=set(project.suites))
-    files = {
-        name: value
-        for name, value in code_digests(project.root).items()
-        if not name.endswith(REVIEWED_LATER)
-    }
+    files = without_labels(code_digests(project.root))
     return LockedPlan(
         evalgate=version(),
         settings=_settings_as_written(project),

@@ -20,17 +20,13 @@ from evalgate.suite.judging import judged_slices
 
 
 class Reviewed(Record, kw_only=True):
-    """One suite with its rubric's files. `plan` is None where none has been drawn."""
+    """One suite with its rubric's files. `plan` is None where none has been drawn; `labels_path` is below the project."""
 
     suite: str
     rubric: Rubric
     plan: ReviewPlan | None
     labels: Labels
-
-    @property
-    def labels_path(self) -> str:
-        """Where its labels are kept, relative to the project."""
-        return labels_path(Path(self.rubric.path)).as_posix()
+    labels_path: str
 
 
 def reviewed_suites(project: Project, asked: str | None) -> list[Reviewed]:
@@ -69,7 +65,8 @@ def _reviewed(name: str, loaded: LoadedSuite) -> Reviewed | None:
     usable = tuple(label for label in loaded.labels if is_current(label, rubric))
     stale = tuple(label for label in loaded.labels if not is_current(label, rubric))
     labels = Labels(usable=usable, stale=stale)
-    return Reviewed(suite=name, rubric=rubric, plan=loaded.review, labels=labels)
+    path = loaded.labelled[0] if loaded.labelled else labels_path(Path(rubric.path)).as_posix()
+    return Reviewed(suite=name, rubric=rubric, plan=loaded.review, labels=labels, labels_path=path)
 
 
 def outputs_of(project: Project, model: str, reviewed: Reviewed) -> dict[str, Case]:
@@ -92,7 +89,7 @@ def outputs_of(project: Project, model: str, reviewed: Reviewed) -> dict[str, Ca
         places_of(loaded),
         suite=name,
         gold=loaded.gold.digest,
-        model=open_run(kept).manifest.model.digest,
+        model=open_run(kept, project.seal).manifest.model.digest,
         n=project.gate.settings.review_items,
         slices=judged_slices(project, name),
     )
@@ -104,7 +101,7 @@ def outputs_of(project: Project, model: str, reviewed: Reviewed) -> dict[str, Ca
             code="EG642",
         )
     wanted = set(plan.items)
-    answers = open_side(loaded, kept, model)
+    answers = open_side(loaded, kept, model, seal=project.seal)
     cases = {
         answer.id: case_of(answer, reviewed.rubric.show)
         for answer in answers

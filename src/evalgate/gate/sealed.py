@@ -1,5 +1,8 @@
 """`gate check --sealed`: the same question put to the sealed sets. Developers learn one bit; the rest is encrypted.
 
+Where rows rest on people's labels of the answers, the attempt waits for them: nothing is decided about any row before the
+last label is there, so that waiting tells nothing and costs nothing.
+
 Two test processes. The first only says what would be asked (model, plan, sets), so that the attempt stands in the ledger
 before a question is. The second asks. Neither the sealed items nor the suites' code are ever in the process that holds
 the signing key. What they hand back is encrypted, as are the answers; the full decision goes into one bundle for people who
@@ -12,18 +15,19 @@ import datetime as dt
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from evalgate import digest
 from evalgate.authored import Problems
 from evalgate.authored.card import SEALED
-from evalgate.errors import EvalgateError, Exit, IntegrityError, Refused, UsageError
-from evalgate.files import write_whole
+from evalgate.authored.sealed_labels import LABELS
+from evalgate.errors import EvalgateError, Exit, IntegrityError, Refused
 from evalgate.gate.check import CheckError, Outcome, Survey, run_tests, without_outcome
-from evalgate.gate.overfit import Overfit, overfit
-from evalgate.records import Decision, Evidence, ModelIdentity, Record
+from evalgate.gate.sealed_bundle import FOLDER, keep_bundle
+from evalgate.gate.sealed_child import OUTCOME, Handed, endpoint_refused
+from evalgate.records import Decision, Evidence, Record
 from evalgate.store.attempts import (
     Attempts,
     Question,
@@ -37,69 +41,23 @@ from evalgate.store.attempts import (
 if TYPE_CHECKING:
     from evalgate.crypto.seal import SealKey
     from evalgate.store.ledger import Ledger
+    from evalgate.store.sealed_certificate import Attempt
     from evalgate.store.signer import Signer
     from evalgate.suite import Project
-    from evalgate.suite.project import Opening
-
-FOLDER: Final = "reports/sealed"
-SUFFIX: Final = ".bundle"
-KIND: Final = "evidence bundle"
-_OUTCOME: Final = "outcome"
-
-
-class Handed(Record, kw_only=True):
-    """What a test process is told. `key`: the seal key's bytes, b"" if it reads no sealed set; `alphas`: by digest of each set.
-
-    `survey`: it only says what would be asked.
-    """
-
-    key: bytes = b""
-    alphas: dict[str, float] = msgspec.field(default_factory=dict)
-    survey: bool = False
-
-    @classmethod
-    def read(cls, data: bytes) -> Handed | None:
-        """What stands behind the nonce; None where nothing does."""
-        return msgspec.json.decode(data, type=cls) if data else None
-
-    def __repr__(self) -> str:
-        return f"<Handed sets={len(self.alphas)}>"
-
-    @property
-    def opening(self) -> Opening | None:
-        """What opens the sealed sets of the project; None if the check is not about them."""
-        if not self.key:
-            return None
-        from evalgate.crypto.seal import SealKey
-        from evalgate.suite.project import Opening
-
-        return Opening(key=SealKey(self.key), alphas=self.alphas)
-
-    def hidden(self, outcome: bytes) -> bytes:
-        """The outcome as it lies on the disk until the gate has read it."""
-        return self.opening.key.seal(outcome, kind=_OUTCOME, name="") if self.opening else outcome
-
-
-class Bundle(Record, kw_only=True):
-    """Everything about one sealed check, for the quality role. `attempts`: which one it was, of each suite's set."""
-
-    decision: Decision
-    evidence: Evidence
-    question: Question
-    attempts: dict[str, int]
-    overfit: tuple[Overfit, ...] = ()
-    overfit_against: str = ""
-    """The dev decision whose numbers were compared, "" if there was none."""
 
 
 class SealedVerdict(Record, kw_only=True):
-    """What a developer may know. `attempts`: which one it was, of each suite's set; `stored`: it was decided before."""
+    """What a developer may know. `attempts`: which one it was, of each suite's set.
+
+    `stored`: it was decided before; `waits`: labels are missing, and nothing is decided yet.
+    """
 
     open: bool
     question: Question
     attempts: dict[str, int]
     bundle: str
     stored: bool = False
+    waits: bool = False
 
     @property
     def exit(self) -> Exit:
@@ -133,8 +91,8 @@ def check_sealed(
 ) -> SealedVerdict:
     """Asks `model` about the sealed set of every suite, as one attempt, and enters the bit into the ledger.
 
-    `project` needs no suites. Raises Refused (EG770 to EG772: no attempt is left; EG773: the processes did not agree),
-    CheckError (usage, interruption), Unfinished (infrastructure, integrity, a way around the gate), IntegrityError.
+    While labels are missing the attempt stays open, and the answer is not open. `project` needs no suites. Raises Refused
+    (EG770 to EG772: no attempt is left; EG773: the processes did not agree; EG776: another check was faster), CheckError (usage, interruption), Unfinished (infrastructure, integrity, a way around the gate), IntegrityError.
     """
     settings = project.gate.settings
     _refuse_endpoints(project, model)
@@ -149,21 +107,67 @@ def check_sealed(
         one.digest: attempts.alpha(question, one.digest, settings)
         for one in question.sealed.values()
     }
+    (project.root / FOLDER).mkdir(mode=0o700, exist_ok=True)  # the ledger has made reports/
     decision, evidence = found.decide(question, alphas)
-    verdict = _keep(project.root, key, question, attempts, decision, evidence)
+    numbers = _numbers(question, attempts)
+    verdict = keep_bundle(project.root, key, question, numbers, decision, evidence)
     shutil.rmtree(project.root / FOLDER / "logs", ignore_errors=True)  # of servers that were asked
-    close_attempt(ledger, question, verdict, signer.private, decides=decides(evidence))
-    return _verdict(question, attempts, verdict)
+    waits = decision.exit == Exit.UNDECIDED and not decision.findings
+    if not waits:
+        parts = _parts(question, attempts, alphas)
+        _end(project, question, verdict, parts, evidence, ledger=ledger, signer=signer)
+    return _verdict(question, attempts, verdict, waits=waits)
+
+
+def _parts(
+    question: Question, attempts: Attempts, alphas: Mapping[str, float]
+) -> dict[str, Attempt]:
+    """By suite, what the certificate says of the attempt."""
+    from evalgate.store.sealed_certificate import Attempt
+
+    return {
+        suite: Attempt(
+            set=one,
+            number=attempts.number(question, one.digest),
+            alpha=alphas[one.digest],
+            labels=question.labels.get(suite, ""),
+        )
+        for suite, one in question.sealed.items()
+    }
+
+
+def _end(
+    project: Project,
+    question: Question,
+    verdict: Verdict,
+    parts: Mapping[str, Attempt],
+    evidence: Evidence,
+    *,
+    ledger: Ledger,
+    signer: Signer,
+) -> None:
+    """Certifies the bit and enters it into the ledger: both or neither."""
+    from evalgate.gate.certify import certify_sealed
+
+    by = decides(evidence)
+    told = certify_sealed(project, question, verdict, parts, evidence, decides=by, signer=signer)
+    try:
+        close_attempt(ledger, question, verdict, signer.private, decides=by, certificate=told)
+    except BaseException:  # a decision that the ledger does not know is none
+        (project.root / told.path).unlink(missing_ok=True)
+        raise
 
 
 def decides(evidence: Evidence) -> str:
     """Digest of all that decided but the gold sets: equal for a sealed check and a dev check of the same project.
 
-    Every file, and who answered, was compared with and judged, each with server, version and arguments.
+    Every file but labels, and who answered, was compared with and judged, each with server, version and arguments.
     """
+    from evalgate.gate.plan import without_labels
+
     golds = {suite.gold for suite in evidence.suites}
     asked = (evidence.candidate, evidence.baseline, evidence.judge)
-    files = {n: d for n, d in evidence.files.items() if n not in golds}
+    files = {n: d for n, d in without_labels(evidence.files).items() if n not in golds}
     return digest.of_value(
         [files, [one and (one.digest, one.server, one.version, one.args) for one in asked]]
     )
@@ -173,12 +177,7 @@ def _refuse_endpoints(project: Project, model: str) -> None:
     """Raises UsageError (EG768): who runs an endpoint can read every question that it gets."""
     for name in filter(None, (model, project.gate.settings.baseline)):
         if project.model(name)[1].server == "endpoint":
-            raise UsageError(
-                f"found {name}, an endpoint, expected a model that evalgate serves itself: whoever runs the endpoint would read "
-                "the sealed items. Check its weights by an `artifact`.",
-                where=f"evalgate.toml: [models.{name}]",
-                code="EG768",
-            )
+            raise endpoint_refused(name)
 
 
 class _Child:
@@ -205,7 +204,10 @@ class _Child:
             raise _disagreed("no decision where there must be one")
         if decision.exit not in (Exit.OPEN, Exit.CLOSED, Exit.UNDECIDED):
             raise Unfinished(decision)
-        if (decision.plan, decision.model) != (question.plan, question.model):
+        labels = {d for name, d in evidence.files.items() if name.endswith(LABELS)}
+        if (decision.plan, decision.model) != (question.plan, question.model) or (
+            evidence.files and labels != set(question.labels.values())
+        ):
             raise _edited(decision.plan, question)
         if decision.exit == Exit.OPEN:
             self._hold_against(decision, (status, outcome.exit), question, alphas)
@@ -223,7 +225,7 @@ class _Child:
         return outcome, status
 
     def _read(self, data: bytes) -> bytes:
-        return self._key.open(data, kind=_OUTCOME, name="", where="the test process")
+        return self._key.open(data, kind=OUTCOME, name="", where="the test process")
 
     def _hold_against(
         self,
@@ -247,8 +249,8 @@ class _Child:
 
 def _edited(plan: str, question: Question) -> IntegrityError:
     return IntegrityError(
-        f"found the plan {plan[:19]}, expected {question.plan[:19]}, or another model: something was edited while the gate was "
-        "at work. Run it again on files that stand still.",
+        f"found the plan {plan[:19]}, expected {question.plan[:19]}, or another model, or other labels: something was edited "
+        "while the gate was at work. Run it again on files that stand still.",
         where="gate check --sealed",
         code="EG502",
     )
@@ -263,34 +265,8 @@ def _disagreed(found: str) -> Refused:
 
 
 def _question(survey: Survey) -> Question:
-    return Question(model=survey.model, plan=survey.plan, sealed=survey.sealed)
-
-
-def survey_of(
-    project: Project,
-    candidate: ModelIdentity,
-    plan: str,
-    *,
-    baseline: str | None,
-    judge: ModelIdentity | None,
-) -> Survey:
-    """In the test process: what it would ask."""
-    from evalgate.gate.evidence import files_of
-    from evalgate.gate.plan import lock_of
-
-    return Survey(
-        model={"name": candidate.name, "digest": candidate.digest},
-        plan=plan,
-        baseline=baseline,
-        files=files_of(project, candidate),
-        lock=lock_of(project, judge),
-        sealed={
-            name: SealedSet(
-                version=loaded.card.version, digest=loaded.gold.digest, date=loaded.card.date
-            )
-            for name, loaded in project.suites.items()
-            if loaded.card is not None and project.sealed is not None
-        },
+    return Question(
+        model=survey.model, plan=survey.plan, sealed=survey.sealed, labels=survey.labels
     )
 
 
@@ -317,7 +293,12 @@ def sealed_sets(root: Path) -> dict[str, SealedSet]:
 
 
 def _verdict(
-    question: Question, attempts: Attempts, verdict: Verdict, *, stored: bool = False
+    question: Question,
+    attempts: Attempts,
+    verdict: Verdict,
+    *,
+    stored: bool = False,
+    waits: bool = False,
 ) -> SealedVerdict:
     return SealedVerdict(
         open=verdict.open,
@@ -325,65 +306,9 @@ def _verdict(
         attempts=_numbers(question, attempts),
         bundle=verdict.bundle,
         stored=stored,
+        waits=waits,
     )
 
 
 def _numbers(question: Question, attempts: Attempts) -> dict[str, int]:
     return {suite: attempts.number(question, one.digest) for suite, one in question.sealed.items()}
-
-
-def _keep(  # noqa: PLR0917 (all of it goes into the bundle)
-    root: Path,
-    key: SealKey,
-    question: Question,
-    attempts: Attempts,
-    decision: Decision,
-    evidence: Evidence,
-) -> Verdict:
-    """Writes the bundle; returns the verdict that names it."""
-    from evalgate.gate.record import latest_of, new_stem
-
-    dev = latest_of(root, question.model["digest"])
-    numbers = _numbers(question, attempts)
-    bundle = Bundle(
-        decision=msgspec.structs.replace(decision, attempt=max(numbers.values())),
-        evidence=evidence,
-        question=question,
-        attempts=numbers,
-        overfit=overfit(dev.decision, decision) if dev else (),
-        overfit_against=dev.stem if dev else "",
-    )
-    stem = new_stem(question.model["name"])
-    sealed = key.seal(msgspec.json.encode(bundle), kind=KIND, name=stem)
-    path = root / FOLDER / f"{stem}{SUFFIX}"
-    _write(path, sealed)
-    return Verdict(
-        open=decision.exit == Exit.OPEN,
-        bundle=path.relative_to(root).as_posix(),
-        sum=digest.of_bytes(sealed),
-    )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Writes a bundle as a whole or not at all, readable by its owner only. Raises InfrastructureError (EG754)."""
-    from evalgate.crypto.seal import unwritable
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_whole(path, data)
-    except OSError as e:
-        raise unwritable(path, e) from None
-
-
-def open_bundle(path: Path, key: SealKey) -> Bundle:
-    """The bundle at `path`. Raises IntegrityError (EG755 to EG757, EG766), OSError."""
-    where = path.as_posix()
-    data = key.open(path.read_bytes(), kind=KIND, name=path.name.removesuffix(SUFFIX), where=where)
-    try:
-        return msgspec.json.decode(data, type=Bundle)
-    except msgspec.MsgspecError as e:
-        raise IntegrityError(
-            f"found a bundle of another version ({e}), expected one of this. Open it with the evalgate that wrote it.",
-            where=where,
-            code="EG766",
-        ) from None

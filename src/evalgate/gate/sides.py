@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,6 +16,9 @@ from evalgate.records import Record
 from evalgate.store import KeptRun, Run, kept_runs, open_run, read_manifest, run_directory
 from evalgate.suite import Answers, LoadedSuite, Project
 from evalgate.suite.asking import identify_model, manifest_of
+
+if TYPE_CHECKING:
+    from evalgate.crypto.seal import SealKey
 
 _KEY = re.compile(r"[0-9a-f]{4,64}")
 
@@ -74,7 +78,7 @@ def find_runs(project: Project, name: str, suites: Collection[str]) -> Side:
         if not keyed:
             raise UsageError(
                 f"found no run of {base} for {suite} as the project is now, expected one. Ask it: evalgate gate check "
-                f"{base}, leave the suite out with --suite, or name an older run by its key.",
+                f"{base}{' --sealed' if project.sealed else ''}, leave the suite out with --suite, or name an older run by its key.",
                 where=f"reports/runs/{suite}",
                 code="EG421",
             )
@@ -137,17 +141,19 @@ def _latest_of_name(
         if manifest is None or manifest.model.name != model:
             continue
         if manifest_of(project.suites[kept.suite], manifest.model).key == manifest.key:
-            last = open_run(kept).ended or 0.0
+            last = open_run(kept, project.seal).ended or 0.0
             found[kept.suite] = max(found.get(kept.suite, (-1.0, "")), (last, kept.key))
     return {suite: key for suite, (_, key) in found.items()}
 
 
-def open_side(loaded: LoadedSuite, kept: KeptRun, label: str) -> Answers:
-    """The answers of a complete run about the gold set as it is now; rows verified.
+def open_side(
+    loaded: LoadedSuite, kept: KeptRun, label: str, *, seal: SealKey | None = None
+) -> Answers:
+    """The answers of a complete run about the gold set as it is now; rows verified. `seal`: the key of a sealed run.
 
     Raises UsageError (EG422: not complete; EG423: about another gold set), IntegrityError (edited).
     """
-    run = open_run(kept)
+    run = open_run(kept, seal)
     where = f"reports/runs/{kept.suite}/{kept.name}"
     if run.manifest.gold != loaded.gold.digest:
         raise UsageError(

@@ -6,7 +6,7 @@ and its sampling. So an edited criterion asks itself again and no other, and no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -46,7 +46,8 @@ class Cases(Protocol):
 class Docket(Record, kw_only=True):
     """One suite's cases with the criteria that a judge answers.
 
-    `answers`: digest of the outputs that are judged and of the gold set beside them. `show`: names of the sources.
+    `answers`: digest of the outputs that are judged and of the gold set beside them. `show`: names of the sources. `seal`:
+    the key under which verdicts are kept, None for plain ones.
     """
 
     suite: str
@@ -56,6 +57,7 @@ class Docket(Record, kw_only=True):
     answers: str
     sampling: Sampling = SAMPLING
     criterion_first: bool = False
+    seal: Any = None  # SealKey (likewise)
 
     def manifest(self, criterion: Criterion, judge: ModelIdentity) -> Manifest:
         """Of the run that holds the judge's replies about one criterion: first tries, then second ones."""
@@ -83,7 +85,7 @@ class Bench:
         """Verifies every row. Raises IntegrityError for anything that is not what was written."""
         self.docket = docket
         self.runs = {
-            c.id: Run(docket.directory(reports, c, judge), docket.manifest(c, judge))
+            c.id: Run(docket.directory(reports, c, judge), docket.manifest(c, judge), docket.seal)
             for c in docket.criteria
         }
 
@@ -152,13 +154,27 @@ def ask(
         with ExitStack() as stack:
             writers = {
                 c.id: stack.enter_context(
-                    RunWriter(docket.directory(reports, c, identity), docket.manifest(c, identity))
+                    RunWriter(
+                        docket.directory(reports, c, identity),
+                        docket.manifest(c, identity),
+                        seal=docket.seal,
+                    )
                 )
                 for c in docket.criteria
             }
             for second in (False, True):
                 asked += _Sitting(docket, writers, server, counts, told).hold(second=second)
+            if docket.seal is not None:
+                _fill(writers.values())
     return asked
+
+
+def _fill(writers: Iterable[RunWriter]) -> None:
+    """Lands a blank row wherever nothing was asked: how many rows there are would tell which answers were none, and void verdicts."""
+    for writer in writers:
+        for ordinal in range(len(writer.run)):
+            if ordinal not in writer.run:
+                writer.land(ordinal, "", Reply(text="", finish=""))
 
 
 def _open_questions(

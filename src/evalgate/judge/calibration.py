@@ -14,7 +14,7 @@ from evalgate.judge.scoring import ItemScore, fulfilled, score
 from evalgate.judge.verdicts import Judged, Verdicts
 from evalgate.records import Record
 
-_LABELLING = "'evalgate review plan' and 'evalgate review label' get them"
+LABELLING = "'evalgate review plan' and 'evalgate review label' get them"
 
 
 class Drawn(Record, kw_only=True):
@@ -125,7 +125,7 @@ class Calibration:
         if len(chosen) < wanted:
             return (
                 f"the review plan draws {len(chosen)} of the {len(population)} items, at least {wanted} must be "
-                f"labelled; {_LABELLING}"
+                f"labelled; {LABELLING}"
             )
         halved = {row.unit for row in chosen} & {row.unit for row in self.rest(tag)}
         if halved:
@@ -134,14 +134,14 @@ class Calibration:
         if open_:
             return (
                 f"people have labelled {len(chosen) - len(open_)} of the {len(chosen)} drawn items, {len(open_)} are "
-                f"missing{self._have()}; {_LABELLING}"
+                f"missing{self._have()}; {LABELLING}"
             )
         twice = self._read_twice().intersection(inside)
         once = sum((said := self.said.get(name)) is None or said.raters < 2 for name in twice)
         if once:
             return (
                 f"two raters have seen {len(twice) - once} of the {len(twice)} items that the review plan gives to two"
-                f"{self._have()}; {_LABELLING}"
+                f"{self._have()}; {LABELLING}"
             )
         return ""
 

@@ -26,7 +26,7 @@ from evalgate.gate.decide import Bypass, decide
 from evalgate.gate.evidence import gather, now
 from evalgate.gate.plan import plan_digest
 from evalgate.gate.probe import Watch
-from evalgate.gate.sealed import Handed, survey_of
+from evalgate.gate.sealed_child import Handed, require_labels, survey_of, with_labels
 from evalgate.gate.two_way import two_way_check
 from evalgate.pytest_plugin.fixtures import (
     FINDING,
@@ -135,6 +135,7 @@ class Controller:
             self.watch.finish()
         self._suite_paths = {s.path.resolve(): name for name, s in project.suites.items()}
         candidate = identify_model(project, self.config.option.candidate)
+        self.project = project = with_labels(project, candidate)
         self.model = {"name": candidate.name, "digest": candidate.digest}
         gate = project.gate.settings
         baseline = identify_baseline(project)
@@ -175,6 +176,7 @@ class Controller:
         )
         verified = answered.verified | (based.verified if based else {})
         sit_down(self.config, self.brief, project, verified)
+        require_labels(project, answered, judge)
 
     def _check_session(self) -> None:
         """What may not come from an ini file or the environment: which model is meant, and that nothing is decided."""
@@ -462,7 +464,17 @@ def _judge_of(project: Project, judged: list[ModelIdentity]) -> ModelIdentity | 
 def _judge(project: Project, asked: AskedModel, judge: ModelIdentity, progress: Progress) -> int:
     from evalgate.suite.judging import judge_model
 
-    return judge_model(project, asked, judge, progress=progress)
+    if project.sealed is None:
+        return judge_model(project, asked, judge, progress=progress)
+    try:  # nobody is told how many answers there are to judge
+        return judge_model(project, asked, judge)
+    except errors.FileProblems:  # nor which of them is how long
+        raise UsageError(
+            f"found answers to sealed items that do not fit into the context of {judge.name}, expected a judge that can read "
+            "them all. Give it a larger context (`args`).",
+            where=project.settings.path,
+            code="EG933",
+        ) from None
 
 
 def _revive(trouble: Trouble) -> EvalgateError:

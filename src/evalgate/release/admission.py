@@ -14,6 +14,7 @@ from evalgate.records import Record
 from evalgate.store.certificate import Certificate, read
 from evalgate.store.ledger import Entry, Ledger, stamp
 from evalgate.store.run import EARLIER, PURGED, Run, last_sum, read_manifest
+from evalgate.store.sealed_certificate import SealedCertificate
 
 Outcome = Literal["holds", "fails", "not checked"]
 _ORDER = (
@@ -114,12 +115,21 @@ def latest_about(ledger: Ledger, model: str) -> Entry | None:
     )
 
 
-def entry_of(ledger: Ledger, certificate: Certificate) -> Entry | None:
-    """The ledger's entry of the decision that this certificate is of."""
-    return ledger.latest("decision", lambda entry: entry.body.get("digest") == certificate.digest)
+def latest_sealed(ledger: Ledger, model: str) -> Entry | None:
+    """The latest decision on sealed sets about the model with this digest."""
+    return ledger.latest(
+        "decision", lambda e: "sealed" in e.body and e.body["model"].get("digest") == model
+    )
 
 
-def check_bytes(certificate: Certificate, root: Path, *, artifact: Path | None = None) -> Check:
+def entry_of(ledger: Ledger, certificate: str) -> Entry | None:
+    """The ledger's entry of the decision that the certificate with this digest is of."""
+    return ledger.latest("decision", lambda entry: entry.body.get("digest") == certificate)
+
+
+def check_bytes(
+    certificate: Certificate | SealedCertificate, root: Path, *, artifact: Path | None = None
+) -> Check:
     """Whether the files on disk are the certificate's subjects, no more and no fewer, to the last byte.
 
     They are looked for below `root`, or, with `artifact`, at that place whatever it is called (of an adapter: its base where

@@ -28,6 +28,7 @@ from evalgate.release.admission import (
 )
 from evalgate.release.locked import check_locked, lock_notes
 from evalgate.release.people import check_signoffs, check_waived, waivers
+from evalgate.release.trained import check_trained
 from evalgate.store.aliases import (
     Alias,
     alias_fault,
@@ -37,8 +38,9 @@ from evalgate.store.aliases import (
     seal_alias,
 )
 from evalgate.store.certificate import keep, read
-from evalgate.store.ledger import Ledger
+from evalgate.store.ledger import Entry, Ledger
 from evalgate.store.released import DEFAULT_ALIAS, Released, released
+from evalgate.store.sealed_certificate import read_sealed
 from evalgate.store.signer import gate_signer, keyring_of
 from evalgate.store.turns import in_turn
 from evalgate.suite.project import load_header
@@ -87,11 +89,11 @@ def promote(root: Path, model: str, alias: str = DEFAULT_ALIAS) -> Promotion:
         found = find_certificate(root, keyring, model)
         history = [e.body for e in ledger.of_kind("promotion") if e.body["alias"] == alias]
         how = _how([body["certificate"] for body in history], found.certificate.digest)
-        checks, notes = _checks(root, found, ledger, keyring, how=how)
+        checks, notes, sealed = _checks(root, found, ledger, keyring, how=how)
         code = code_of(checks)
         seq = None
         if code == Exit.OPEN:
-            seq = _move(root, found, ledger, alias, notes)
+            seq = _move(root, found, ledger, alias, notes, sealed)
     return Promotion(
         model=model,
         alias=alias,
@@ -112,7 +114,9 @@ def _how(history: list[str], certificate: str) -> How:
 
 def _checks(
     root: Path, found: Found, ledger: Ledger, keyring: Keyring, *, how: How
-) -> tuple[list[Check], list[str]]:
+) -> tuple[list[Check], list[str], Entry | None]:
+    """What holds and what does not, what to note beside it, and the sealed check that it rests on, if on one."""
+    sealed = None
     certificate = found.certificate
     given = waivers(ledger, certificate, keyring)
     checks = [
@@ -121,32 +125,37 @@ def _checks(
         check_expiry(certificate),
         files := check_bytes(certificate, root),
     ]
+    checks += check_trained(root, certificate, ledger)
     if files.outcome == "fails":
         checks.append(skipped("the plan", "the model's files come first"))
     elif how != "promoted again":
-        checks += _check_project(root, found, ledger, keyring, rollback=how == "rolled back")
+        more, sealed = _check_project(root, found, ledger, keyring, rollback=how == "rolled back")
+        checks += more
     notes = [f"WAIVED: {w.suite} {w.test} until {w.until}: {w.reason}" for w in given]
-    return checks, [*notes, *lock_notes(root), *grade_notes(certificate)]
+    return checks, [*notes, *lock_notes(root), *grade_notes(certificate)], sealed
 
 
 def _check_project(
     root: Path, found: Found, ledger: Ledger, keyring: Keyring, *, rollback: bool
-) -> list[Check]:
+) -> tuple[list[Check], Entry | None]:
     """What gate.toml and its project ask for as they stand now: the plan, sealed gold sets, signatures."""
     try:
         project = load_header(root)
         now = survey(project, found.certificate.model["name"])
     except EvalgateError as e:
-        return [caught("the plan", e)]
+        return [caught("the plan", e)], None
     then = "rolled back to: it was current when this was promoted"
     settings = project.gate.settings
     checks = [
         holds("the plan", then) if rollback else _check_plan(now, found),
         check_locked(root, settings, now.lock, found, rollback=rollback),
     ]
+    sealed = None
     if settings.require_sealed:
-        checks.append(_check_sealed(root, ledger, found, rollback=rollback))
-    return checks + check_signoffs(ledger, found.certificate, settings.sign_off, keyring)
+        check, sealed = _check_sealed(root, ledger, found, rollback=rollback)
+        checks.append(check)
+    signed = check_signoffs(ledger, found.certificate, settings.sign_off, keyring)
+    return checks + signed, sealed
 
 
 def _check_plan(now: Survey, found: Found) -> Check:
@@ -172,8 +181,10 @@ def _check_plan(now: Survey, found: Found) -> Check:
     )
 
 
-def _check_sealed(root: Path, ledger: Ledger, found: Found, *, rollback: bool) -> Check:
-    """Whether the same model has opened the gate on the sealed gold sets as they are now, by all that decides now.
+def _check_sealed(
+    root: Path, ledger: Ledger, found: Found, *, rollback: bool
+) -> tuple[Check, Entry | None]:
+    """Whether the same model has opened the gate on the sealed gold sets as they are now, by all that decides now; the entry.
 
     What is rolled back to did so then: the sets were rotated since.
     """
@@ -182,7 +193,7 @@ def _check_sealed(root: Path, ledger: Ledger, found: Found, *, rollback: bool) -
     try:
         sets = {suite: one.digest for suite, one in sealed_sets(root).items()}
     except EvalgateError as e:
-        return caught(what, e)
+        return caught(what, e), None
     by = decides(certificate.predicate.evidence)
     seen = ""
     for entry in reversed(ledger.of_kind("decision")):
@@ -194,18 +205,35 @@ def _check_sealed(root: Path, ledger: Ledger, found: Found, *, rollback: bool) -
         if not asked or not (current or rollback):
             seen = seen or f"checked at {entry.at}, by other files or on other sets than now; "
             continue
-        if body["decision"] == "open":
-            return holds(what, f"open at {entry.at}")
-        return fails(what, "not open", Exit.CLOSED)
-    return fails(
+        if body["decision"] != "open":
+            return fails(what, "not open", Exit.CLOSED), None
+        return _check_sealed_certificate(root, ledger.keyring, entry), entry
+    never = fails(
         what,
         f"{seen or 'never checked; '}run 'evalgate gate check {name} --sealed' as the gate's identity "
         "(or require_sealed = false in gate.toml: promotion at development grade)",
         Exit.UNDECIDED,
     )
+    return never, None
 
 
-def _move(root: Path, found: Found, ledger: Ledger, alias: str, notes: list[str]) -> int:
+def _check_sealed_certificate(root: Path, keyring: Keyring, entry: Entry) -> Check:
+    """Whether the certificate of an open sealed check is the one that the ledger knows. Entries of before have none."""
+    what, path = "sealed gold sets", entry.body.get("certificate")
+    if path is None:
+        return holds(what, f"open at {entry.at}")
+    try:
+        told = read_sealed(root / path, keyring, where=path)
+    except EvalgateError as e:
+        return caught(what, e)
+    if told.digest != entry.body["digest"]:
+        return fails(what, f"{path} is another certificate than the ledger knows", Exit.INTEGRITY)
+    return holds(what, f"open at {entry.at}, {path}")
+
+
+def _move(  # noqa: PLR0917 (what moves, and what the entry says of it)
+    root: Path, found: Found, ledger: Ledger, alias: str, notes: list[str], sealed: Entry | None
+) -> int:
     certificate = found.certificate
     key = gate_signer(root, ledger.keyring).private
     before = released(root, alias)
@@ -217,6 +245,7 @@ def _move(root: Path, found: Found, ledger: Ledger, alias: str, notes: list[str]
         "path": found.path,
         "plan": certificate.predicate.decision["plan"],
         "before": before.certificate if before else None,
+        "sealed": sealed.body.get("digest") if sealed else None,
         "notes": notes,
     }
     entry = ledger.append("promotion", body, key)

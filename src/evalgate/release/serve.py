@@ -10,20 +10,25 @@ from evalgate.errors import EvalgateError, Exit, IntegrityError, Refused
 from evalgate.models import Server, identify, serving
 from evalgate.release.admission import check_bytes, check_expiry, code_of, failures, settings_of
 from evalgate.release.promote import resolve
+from evalgate.release.trained import check_trained
 from evalgate.store.ledger import Ledger
 from evalgate.store.released import Released
-from evalgate.store.signer import gate_signer, keyring_of
+from evalgate.store.signer import gate_signer, keyring_of, ledger_of
 
 
 @contextmanager
 def admitted(root: Path, alias: str) -> Iterator[tuple[Released, Server]]:
     """Yields the promotion and a running server of exactly its bytes; stops the server at the end.
 
-    The ledger gets an entry when the server answers, and one when it ends. Raises Refused (EG738: expired), IntegrityError
+    The ledger gets an entry when the server answers, and one when it ends. Raises Refused (EG738: expired, or its data may no longer be used), IntegrityError
     (EG738: other bytes than were certified; EG739: another server or other arguments), and what `resolve` and `serving` raise.
     """
     promoted, found = resolve(root, alias)
-    checks = [check_expiry(found.certificate), check_bytes(found.certificate, root)]
+    checks = [
+        check_expiry(found.certificate),
+        check_bytes(found.certificate, root),
+        *check_trained(root, found.certificate, ledger_of(root)),
+    ]
     if code := code_of(checks):
         kind: type[EvalgateError] = IntegrityError if code == Exit.INTEGRITY else Refused
         raise kind(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from evalgate.authored import Problems, load_gate
 from evalgate.authored.gate_toml import is_difference
@@ -24,19 +27,22 @@ from evalgate.release.admission import (
     find_certificate,
     holds,
     latest_about,
+    latest_sealed,
     skipped,
 )
-from evalgate.store.certificate import read
-from evalgate.store.ledger import Ledger
+from evalgate.store.certificate import Certificate, read
+from evalgate.store.ledger import Entry, Ledger
+from evalgate.store.sealed_certificate import SealedCertificate, claims_sealed, read_sealed
 from evalgate.store.signer import keyring_of
 
 
 class Verification(Record, kw_only=True):
-    """Every check with what came of it. `found` is None where there was no certificate to speak of."""
+    """Every check with what came of it. `found` is None where there was no certificate to speak of, or a `sealed` one."""
 
     checks: tuple[Check, ...]
     exit: int
     found: Found | None = None
+    sealed: SealedCertificate | None = None
 
 
 def verify(
@@ -47,7 +53,7 @@ def verify(
     artifact: Path | None = None,
     policy: Path | None = None,
 ) -> Verification:
-    """Verifies a certificate's file, or the latest certificate of a model of the project at `root`.
+    """Verifies a certificate's file, or the latest certificate of a model of the project at `root`. One of a sealed check is a file.
 
     `keys`: a keys.toml to trust instead of the project's. `artifact`: where the model's files are, if they are not where the
     certificate has them. `policy`: a gate.toml of the receiver, whose thresholds the findings are held against, too.
@@ -62,6 +68,13 @@ def verify(
             f"found no file {target!r}, expected a certificate, or a model's name inside a project. Correct the path.",
             code="EG727",
         )
+    if is_file and claims_sealed(path):
+        done = _verify_sealed(path, keyring, root=root, keys=keys, artifact=artifact)
+        more = (
+            _check_policy(policy, []) if policy is not None else []
+        )  # nobody can see what was measured
+        every = [*done.checks, *more]
+        return msgspec.structs.replace(done, checks=tuple(every), exit=int(code_of(every)))
     try:
         if is_file or root is None:
             found = Found(path=target, certificate=read(path, keyring, where=target))
@@ -76,10 +89,15 @@ def verify(
     grade = " (a development key)" if certificate.key.grade else ""
     checks = [
         holds("the signature", f"{certificate.key.name} {certificate.key.id}{grade}"),
-        _check_recorded(root if keys is None else None, keyring, found),
+        _check_recorded(
+            root if keys is None else None,
+            keyring,
+            lambda ledger: found.entry or entry_of(ledger, certificate.digest),
+            lambda ledger: latest_about(ledger, certificate.model["name"]),
+        ),
         check_verdict(certificate),
         check_expiry(certificate),
-        _check_bytes(found, root, artifact),
+        _check_bytes(certificate, root, artifact),
     ]
     if root is not None and keys is None:
         checks.append(check_runs(certificate, root))
@@ -117,8 +135,44 @@ def keyring_from(root: Path | None, keys: Path | None) -> Keyring:
     return keyring
 
 
-def _check_recorded(root: Path | None, keyring: Keyring, found: Found) -> Check:
-    """Whether the ledger knows this certificate, where there is a ledger."""
+def _verify_sealed(
+    path: Path, keyring: Keyring, *, root: Path | None, keys: Path | None, artifact: Path | None
+) -> Verification:
+    """The checks of a sealed check's certificate. It has no findings, and ends with the release certificate that it goes with."""
+    try:
+        found = read_sealed(path, keyring, where=str(path))
+    except EvalgateError as e:
+        checks = [caught("the certificate", e)]
+        return Verification(checks=tuple(checks), exit=int(code_of(checks)))
+    told, grade = found.predicate, " (a development key)" if found.key.grade else ""
+    what = "the decision on sealed gold sets"
+    spent = ", ".join(
+        f"{suite} version {one.set.version}, attempt {one.number} at alpha {one.alpha:.4g}"
+        for suite, one in told.attempts.items()
+    )
+    checks = [
+        holds("the signature", f"{found.key.name} {found.key.id}{grade}"),
+        _check_recorded(
+            root if keys is None else None,
+            keyring,
+            lambda ledger: entry_of(ledger, found.digest),
+            lambda ledger: latest_sealed(ledger, told.model["digest"]),
+        ),
+        holds(what, f"open: {spent}")
+        if told.decision == "open"
+        else fails(what, f"{told.decision}: {spent}", Exit.CLOSED),
+        _check_bytes(found, root, artifact),
+    ]
+    return Verification(checks=tuple(checks), exit=int(code_of(checks)), sealed=found)
+
+
+def _check_recorded(
+    root: Path | None,
+    keyring: Keyring,
+    entry_in: Callable[[Ledger], Entry | None],
+    latest_in: Callable[[Ledger], Entry | None],
+) -> Check:
+    """Whether the ledger, where there is one, knows the certificate, and no later decision about the same that is not open."""
     what = "the ledger"
     if root is None:
         return skipped(
@@ -129,8 +183,8 @@ def _check_recorded(root: Path | None, keyring: Keyring, found: Found) -> Check:
         return skipped(what, "there is none here")
     try:
         ledger.check_clock()  # expiry is held against this clock
-        entry = found.entry or entry_of(ledger, found.certificate)
-        later = latest_about(ledger, found.certificate.model["name"])
+        entry = entry_in(ledger)
+        later = latest_in(ledger)
     except EvalgateError as e:
         return caught(what, e)
     if entry is None:
@@ -141,10 +195,12 @@ def _check_recorded(root: Path | None, keyring: Keyring, found: Found) -> Check:
     return holds(what, f"entry {entry.seq} at {entry.at}")
 
 
-def _check_bytes(found: Found, root: Path | None, artifact: Path | None) -> Check:
+def _check_bytes(
+    certificate: Certificate | SealedCertificate, root: Path | None, artifact: Path | None
+) -> Check:
     if artifact is None and root is None:
         return skipped("the model's files", "name them with --artifact")
-    return check_bytes(found.certificate, root or Path.cwd(), artifact=artifact)
+    return check_bytes(certificate, root or Path.cwd(), artifact=artifact)
 
 
 def _check_policy(policy: Path, findings: list[dict[str, Any]]) -> list[Check]:

@@ -2,6 +2,8 @@
 
 An attempt is one question put to sealed sets: this model, under this plan, about these sets. It is an entry of the ledger
 before the first question is asked, so crashed and abandoned ones count, and asking the same again is no second attempt.
+Where people label the answers, an attempt waits for their labels and ends with the first verdict; other labels after that
+are another look at the same answers, and another attempt.
 
 Why it holds against any developer: up to the first pass all that anybody learns is "not open", over and over, so what is
 tried next depends on nothing in the set but on one single path of answers. By the union bound the chance of any false pass
@@ -44,17 +46,26 @@ class SealedSet(Record, kw_only=True):
 
 
 class Question(Record, kw_only=True):
-    """What an attempt is about. `model`: name and digest; `sealed`: the set of each suite."""
+    """What an attempt is about. `model`: name and digest; `sealed`: the set of each suite.
+
+    `labels`: of each suite that people have labelled answers of, the digest of the file of their labels.
+    """
 
     model: dict[str, str]
     plan: str
     sealed: dict[str, SealedSet]
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def about(self) -> str:
+        """Equal for equal answers: bytes of the model, plan, and bytes of the sets; names and versions say nothing."""
+        sets = {suite: each.digest for suite, each in self.sealed.items()}
+        return digest.of_value([self.model.get("digest", ""), self.plan, sets])
 
     @property
     def own(self) -> str:
-        """Equal for equal questions: bytes of the model, plan, and bytes of the sets; names and versions say nothing."""
-        sets = {suite: each.digest for suite, each in self.sealed.items()}
-        return digest.of_value([self.model.get("digest", ""), self.plan, sets])
+        """Equal for equal questions: what they are about, and what people said of it."""
+        return digest.of_value([self.about, self.labels]) if self.labels else self.about
 
 
 class Verdict(Record, kw_only=True):
@@ -63,6 +74,13 @@ class Verdict(Record, kw_only=True):
     open: bool
     bundle: str
     sum: str
+
+
+class Certified(Record, kw_only=True):
+    """Which certificate says so: its path below the project, and the digest of its bytes."""
+
+    path: str
+    digest: str
 
 
 class Entry(Protocol):
@@ -82,13 +100,22 @@ class Entry(Protocol):
 
 
 class _Spent:
-    """What happened to one sealed set: its attempts by `Question.own`, in order, each with the passes before it."""
+    """What happened to one sealed set. `live`: the attempts without a verdict, by `Question.about`; `ended`: by `Question.own`.
+
+    `passes_before`: of each attempt, in order, how often the set had opened the gate by then.
+    """
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-        self.passes_before: dict[str, int] = {}
+        self.live: dict[str, int] = {}
+        self.ended: dict[str, int] = {}
+        self.passes_before: list[int] = []
         self.passes = 0
         self.last_pass = ""
+
+    def number(self, question: Question) -> int:
+        """Which attempt the question is, or would be."""
+        next_ = len(self.passes_before) + 1
+        return self.ended.get(question.own) or self.live.get(question.about) or next_
 
 
 class Attempts:
@@ -110,18 +137,19 @@ class Attempts:
     def _begin(self, question: Question) -> None:
         for one in _digests(question):
             spent = self._sets.setdefault(one, _Spent())
-            if question.own not in spent.numbers:
-                spent.numbers[question.own] = len(spent.numbers) + 1
-                spent.passes_before[question.own] = spent.passes
+            if question.about not in spent.live and question.own not in spent.ended:
+                spent.passes_before.append(spent.passes)
+                spent.live[question.about] = len(spent.passes_before)
 
     def _end(self, ended: _Ended, at: str) -> None:
-        own = ended.question.own
-        if own in self._verdicts:
+        question = ended.question
+        if question.own in self._verdicts:
             return  # the first word stands
-        self._verdicts[own] = ended.verdict
-        if ended.verdict.open:
-            for one in _digests(ended.question):
-                spent = self._sets.setdefault(one, _Spent())
+        self._verdicts[question.own] = ended.verdict
+        for one in _digests(question):
+            spent = self._sets.setdefault(one, _Spent())
+            spent.ended[question.own] = spent.live.pop(question.about, 0)
+            if ended.verdict.open:
                 spent.passes += 1
                 spent.last_pass = at
 
@@ -131,11 +159,15 @@ class Attempts:
 
     def begun(self, question: Question) -> bool:
         """Whether its attempt is open already (or over)."""
-        return any(question.own in self._of(one).numbers for one in _digests(question))
+        return self.live(question) or question.own in self._verdicts
+
+    def live(self, question: Question) -> bool:
+        """Whether there is an attempt about the same without a verdict: it is gone on with, whatever people have said meanwhile."""
+        return any(question.about in self._of(one).live for one in _digests(question))
 
     def count(self, one: str) -> int:
         """Attempts so far on the set with the digest `one`."""
-        return len(self._of(one).numbers)
+        return len(self._of(one).passes_before)
 
     def passes(self, one: str) -> int:
         """How often that set has opened the gate."""
@@ -147,19 +179,18 @@ class Attempts:
 
     def number(self, question: Question, one: str) -> int:
         """Which attempt on that set the question is, or would be: 1 for the first."""
-        spent = self._of(one)
-        return spent.numbers.get(question.own, len(spent.numbers) + 1)
+        return self._of(one).number(question)
 
     def alpha(self, question: Question, one: str, settings: GateSettings) -> float:
         """What the question may spend on that set, one-sided; 0 where nothing is left."""
-        spent = self._of(one)
-        passes = spent.passes_before.get(question.own, spent.passes)
-        return spending(settings, self.number(question, one), passes)
+        spent, number = self._of(one), self.number(question, one)
+        passes = [*spent.passes_before, spent.passes][number - 1]
+        return spending(settings, number, passes)
 
     def next_alpha(self, one: str, settings: GateSettings) -> float:
         """What the next attempt on that set may spend; what the last one might, where nothing is left."""
-        spent = self._of(one)
-        number = min(len(spent.numbers) + 1, _most(settings) or len(spent.numbers) + 1)
+        spent, used = self._of(one), self.count(one)
+        number = min(used + 1, _most(settings) or used + 1)
         return spending(settings, number, min(spent.passes, number - 1))
 
     def _of(self, one: str) -> _Spent:
@@ -249,15 +280,33 @@ def open_attempt(
 
 
 def close_attempt(
-    ledger: Ledger, question: Question, verdict: Verdict, key: SigningKey, *, decides: str = ""
+    ledger: Ledger,
+    question: Question,
+    verdict: Verdict,
+    key: SigningKey,
+    *,
+    decides: str = "",
+    certificate: Certified | None = None,
 ) -> None:
-    """Enters what the attempt came to: one bit, and which bundle holds the rest. `decides`: digest of the files that decided."""
+    """Enters what the attempt came to: one bit, and which bundle holds the rest. `decides`: digest of the files that decided.
+
+    Raises Refused (EG776) where another check has ended the attempt meanwhile; what `Ledger.append` raises.
+    """
+    if not attempts_of(ledger).live(question):
+        raise Refused(
+            "found that another check has ended this attempt meanwhile, expected to be the only one. Run it again: what was "
+            "decided is told, and other labels are another attempt.",
+            where="gate check --sealed",
+            code="EG776",
+        )
     body = msgspec.to_builtins(question) | {
         "decision": "open" if verdict.open else "not open",
         "exit": int(Exit.OPEN if verdict.open else Exit.CLOSED),
         "bundle": {"path": verdict.bundle, "digest": verdict.sum},
         "decides": decides,
     }
+    if certificate is not None:
+        body |= {"certificate": certificate.path, "digest": certificate.digest}
     ledger.append(DECISION, body, key)
 
 
@@ -277,12 +326,13 @@ class _Ended(msgspec.Struct, frozen=True, kw_only=True):
     model: dict[str, str]
     plan: str
     sealed: dict[str, SealedSet]
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
     decision: str
     bundle: _Bundle
 
     @property
     def question(self) -> Question:
-        return Question(model=self.model, plan=self.plan, sealed=self.sealed)
+        return Question(model=self.model, plan=self.plan, sealed=self.sealed, labels=self.labels)
 
     @property
     def verdict(self) -> Verdict:

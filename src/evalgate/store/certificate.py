@@ -118,12 +118,25 @@ def read(path: Path, keyring: Keyring, *, where: str = "") -> Certificate:
     was revoked (EG722).
     """
     name = where or path.name
+    data, envelope, key = signed_by(path, keyring, name)
+    statement = _statement(envelope)
+    if statement is None:
+        raise no_certificate("a signed statement of another kind", name, "EG720")
+    refuse_revoked(key, statement.predicate.issued, name)
+    return Certificate(digest=digest.of_bytes(data), key=key, statement=statement)
+
+
+def signed_by(path: Path, keyring: Keyring, name: str) -> tuple[bytes, Envelope, Key]:
+    """The bytes of the file at `path`, the envelope in it, and the key with the role `gate` that signed it.
+
+    Raises IntegrityError: unreadable (EG720), no signature that counts (EG721). Messages call it `name`.
+    """
     try:
         data = path.read_bytes()
         envelope = read_envelope(data)
     except (OSError, ValueError) as e:
         kind = e.strerror if isinstance(e, OSError) else "no DSSE envelope"
-        raise _fault(f"a file that cannot be read ({kind})", name, "EG720") from None
+        raise no_certificate(f"a file that cannot be read ({kind})", name, "EG720") from None
     keys = {key.id: key for key in keyring.keys.values() if GATE in key.roles}
     signers = envelope.signers(PublicKey.from_text(key.public) for key in keys.values())
     if not signers:
@@ -134,14 +147,16 @@ def read(path: Path, keyring: Keyring, *, where: str = "") -> Certificate:
             if known
             else f"a signature of an unknown key ({named})"
         )
-        raise _fault(why, name, "EG721")
-    statement = _statement(envelope)
-    if statement is None:
-        raise _fault("a signed statement of another kind", name, "EG720")
-    key = keys[signers[0].id]
-    if not key.counts_at(statement.predicate.issued):
-        raise _fault(f"a signature made after the key {key.name!r} was revoked", name, "EG722")
-    return Certificate(digest=digest.of_bytes(data), key=key, statement=statement)
+        raise no_certificate(why, name, "EG721")
+    return data, envelope, keys[signers[0].id]
+
+
+def refuse_revoked(key: Key, issued: str, name: str) -> None:
+    """Raises IntegrityError (EG722) if the key did not count any more when the certificate `name` was issued."""
+    if not key.counts_at(issued):
+        raise no_certificate(
+            f"a signature made after the key {key.name!r} was revoked", name, "EG722"
+        )
 
 
 def _statement(envelope: Envelope) -> Statement | None:
@@ -155,17 +170,18 @@ def _statement(envelope: Envelope) -> Statement | None:
     whole = {"decision", "exit", "reasons", "findings", "plan"} <= decision.keys()
     named = isinstance(model, dict) and {"name", "digest"} <= model.keys()
     right = kinds == (STATEMENT_TYPE, STATEMENT, PREDICATE) and bool(statement.subject)
-    inside = all(_inside(s.name) for s in statement.subject)
-    return statement if right and whole and named and inside else None
+    below = all(inside(s.name) for s in statement.subject)
+    return statement if right and whole and named and below else None
 
 
-def _inside(name: str) -> bool:
+def inside(name: str) -> bool:
     """Whether a subject's name stays below the directory that it is looked for in."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts
 
 
-def _fault(found: str, where: str, code: str) -> IntegrityError:
+def no_certificate(found: str, where: str, code: str) -> IntegrityError:
+    """The error of a file that is no certificate to be believed."""
     return IntegrityError(
         f"found {found}, expected a certificate of this project's gate. Find out where it comes from; do not use it.",
         where=where,

@@ -41,6 +41,7 @@ Kind = Literal[
     "promotion",
     "serving",
     "purge",
+    "withdrawal",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from evalgate.errors import IntegrityError
 from evalgate.records import Record
 from evalgate.store.run import EARLIER, PURGED, Run, read_manifest
+
+if TYPE_CHECKING:
+    from evalgate.crypto.seal import SealKey
 
 
 class KeptRun(Record, kw_only=True):
@@ -41,8 +45,8 @@ def repeats(run: KeptRun) -> Iterator[KeptRun]:
         yield KeptRun(suite=run.suite, key=run.key, repeat=n, path=manifest.parent)
 
 
-def open_run(kept: KeptRun) -> Run:
-    """The run with every row verified. Raises IntegrityError (EG401, EG402) for anything that is not what was written."""
+def open_run(kept: KeptRun, seal: SealKey | None = None) -> Run:
+    """The run with every row verified. `seal`: the key of a sealed run. Raises IntegrityError (EG401, EG402) for anything that is not what was written."""
     manifest = read_manifest(kept.path)
     if manifest is None or manifest.key[:16] != kept.key or manifest.suite != kept.suite:
         raise IntegrityError(
@@ -51,7 +55,7 @@ def open_run(kept: KeptRun) -> Run:
             where=str(kept.path / "run.json"),
             code="EG401",
         )
-    return Run(kept.path, manifest)
+    return Run(kept.path, manifest, seal)
 
 
 class Mark(Record, kw_only=True):

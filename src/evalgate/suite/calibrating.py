@@ -37,7 +37,7 @@ def calibration_of(
     found: tuple[CriterionReport, ...] = ()
     drawn = drawn_of(project, loaded, candidate)
     known = judge is not None and judge.verified
-    if known and _read_twice(loaded.labels) >= ITEMS_TO_DECIDE:  # with fewer no judge decides
+    if known and labelled_twice(loaded.labels) >= ITEMS_TO_DECIDE:  # with fewer no judge decides
         found = reports_of(project, loaded, answers, verdicts, judge, drawn=drawn)
     return Calibration(
         verdicts,
@@ -47,7 +47,7 @@ def calibration_of(
     )
 
 
-def _read_twice(labels: Iterable[Label]) -> int:
+def labelled_twice(labels: Iterable[Label]) -> int:
     """How many items two raters or more have labelled, whatever becomes of their labels."""
     raters: dict[str, set[str]] = {}
     for label in labels:

@@ -126,6 +126,7 @@ def docket_of(project: Project, loaded: LoadedSuite, answers: Answers) -> Docket
         criteria=judged_criteria(rubric),
         show=rubric.show,
         answers=digest.of_value([loaded.gold.digest, run.manifest.key, run.last_sum.decode()]),
+        seal=project.seal,
     )
 
 
@@ -148,7 +149,9 @@ def dockets_of(project: Project, asked: AskedModel) -> Iterator[tuple[LoadedSuit
     """What is judged of a model's answers, suite by suite. Raises IntegrityError (an edited run)."""
     for name in judged_suites(project):
         loaded, path = project.suites[name], asked.runs[name]
-        run = asked.verified.get(path) or Run(Path(path), manifest_of(loaded, asked.identity))
+        run = asked.verified.get(path) or Run(
+            Path(path), manifest_of(loaded, asked.identity), project.seal
+        )
         answers = Answers(loaded.suite, loaded.gold, run, card=loaded.card)
         docket = docket_of(project, loaded, answers)
         if docket is not None:

@@ -58,7 +58,8 @@ class LoadedSuite(Record, kw_only=True):
     """A suite with everything it names, loaded and checked.
 
     `functions`: its tests by name, without `test_`. `marks`: names of pytest's marks on each of them and on the module.
-    `rubric`: rubrics/NAME.toml, if there is one, with its labels and the plan of who reviews what.
+    `rubric`: rubrics/NAME.toml, if there is one, with its labels and the plan of who reviews what. `labelled`: of answers to a
+    sealed set, the file of their labels below the project and the digest of its bytes, "" if there is none.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class LoadedSuite(Record, kw_only=True):
     rubric: Rubric | None = None
     labels: tuple[Label, ...] = ()
     review: ReviewPlan | None = None
+    labelled: tuple[str, str] | None = None
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -240,13 +242,12 @@ def _check_judged(
     for (name, key), line in gate.lines.items():
         if not gate.suites[name][key].judge:
             continue
-        if sealed:
+        if sealed and gate.suites[name][key].judge == "screen":
             message = (
-                f"found a judge for [{name}] {key}, expected none in a sealed check: people would have to label answers to "
-                "sealed items, which this version cannot show them. Decide by dev sets and labels: require_sealed = false."
+                f'found judge = "screen" for [{name}] {key}, expected none in a sealed check: such a row never passes, and would '
+                'spend an attempt for nothing. Take it out, or write judge = "calibrated".'
             )
             problems.add("gate.toml", "EG764", message, line=line)
-            continue
         if name in suites and suites[name].rubric is None:
             message = f"found a judge for [{name}] {key} and no rubric, expected rubrics/{name}.toml. Write it: docs/rubrics.md."
             problems.add("gate.toml", "EG690", message, line=line)
@@ -320,7 +321,7 @@ def _load_suite(
         prompt=prompt,
         functions=functions,
         marks=marks,
-        **({} if sealed else _load_rubric(root, name, gold, problems)),
+        **_load_rubric(root, name, gold, problems, sealed=sealed is not None),
     )
 
 
@@ -343,8 +344,14 @@ def _opened(
     return opened
 
 
-def _load_rubric(root: Path, name: str, gold: GoldSet, problems: Problems) -> dict[str, Any]:
-    """The rubric of a suite, its labels and its review plan; nothing where there is no rubric."""
+def _load_rubric(
+    root: Path, name: str, gold: GoldSet, problems: Problems, *, sealed: bool
+) -> dict[str, Any]:
+    """The rubric of a suite, its labels and its review plan; nothing where there is no rubric.
+
+    Of a sealed set the rubric alone: the rest belongs to one model's answers, and comes with the model (`sealed_labels`). Nor
+    are the two compared: who may edit the rubric could find out, text by text, what the set holds. `gold seal` compares.
+    """
     path = root / "rubrics" / f"{name}.toml"
     if not path.is_file():
         return {}
@@ -352,6 +359,8 @@ def _load_rubric(root: Path, name: str, gold: GoldSet, problems: Problems) -> di
     from evalgate.authored.rubric_file import load_rubric
     from evalgate.judge.review import load_plan, plan_path
 
+    if sealed:
+        return {"rubric": load_rubric(path, root, problems)}
     rubric = load_rubric(path, root, problems, gold=gold)
     review = load_plan(plan_path(path), root, problems)
     if rubric is None:

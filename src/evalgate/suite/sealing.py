@@ -15,6 +15,7 @@ from evalgate.authored import (
     check_feasible,
     load_card,
     load_gold,
+    load_rubric,
     nearest,
     relative,
 )
@@ -85,6 +86,7 @@ def seal_gold(
             project.gate, {loaded.suite.name: gold}, problems, alphas={loaded.suite.name: alpha}
         )
         check_apart(gold, loaded.gold, where, problems)
+        _check_rubric(root, loaded, gold, problems)
         replaced = _check_fresh(path, root, gold, where, opener, problems)
     problems.raise_if_any()
     assert gold is not None
@@ -104,6 +106,13 @@ def seal_gold(
     except OSError as e:
         raise unwritable(path, e) from None
     return SealedFile(path=path, card=card, contents=contents, replaced=replaced)
+
+
+def _check_rubric(root: Path, loaded: LoadedSuite, gold: GoldSet, problems: Problems) -> None:
+    """Notes what the suite's rubric shows and the items lack, and texts of it that they hold. A sealed check tells neither."""
+    path = root / "rubrics" / f"{loaded.suite.name}.toml"
+    if path.is_file():
+        load_rubric(path, root, problems, gold=gold)
 
 
 def _check_fresh(  # noqa: PLR0917 (what is compared, and where it is told)
@@ -167,6 +176,7 @@ def check_sealed_sets(project: Project, key: SealKey | None, *, alpha: float) ->
             check_items(loaded.suite, gold, loaded.prompt, where, problems)
             check_feasible(project.gate, {name: gold}, problems, alphas={name: alpha})
             check_apart(gold, loaded.gold, where, problems)
+            _check_rubric(root, loaded, gold, problems)
         if card and card.sealed:
             facts = card.sealed
             looked = (
