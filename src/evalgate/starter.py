@@ -127,7 +127,7 @@ clinician has reviewed them.
 """
 
 _LONGEST_LINE = 100  # of a suite's imports, as the project's formatter has it
-_IGNORE = "models/\nreports/\n__pycache__/\n.evalgate/\n"
+_IGNORE = "data/\nmodels/\nreports/\n__pycache__/\n.evalgate/\n"
 
 
 def sources() -> Path:
@@ -158,6 +158,7 @@ def write_project(target: Path) -> list[str]:
         "evalgate.toml": EVALGATE_TOML,
         "README.md": README,
         ".gitignore": _IGNORE,
+        "terms/project.toml": (origin / "terms" / "project.toml").read_text(encoding="utf-8"),
     }
     import tomllib
 

@@ -10,6 +10,13 @@ from pathlib import Path
 from harness import CARD, LABELS, Project
 from models import stand_in
 
+from evalgate.authored.keyring import SUITES
+from evalgate.errors import Undecided
+from evalgate.gate.approval import require_approved
+from evalgate.gate.plan import judge_of, lock_plan
+from evalgate.store.signer import gate_signer, keyring_of, make_key
+from evalgate.suite import load_project
+
 TESTS = Path(__file__).parents[1]
 
 SECRET = "Mrs Quillfeather"  # in every sealed question; nowhere else
@@ -118,19 +125,51 @@ class SealedProject(Project):
         source = ("--from", str(self.vault / "triage.jsonl"))
         if self.key.exists():
             return self.as_gate("gold", "seal", "triage", *source, *args)
-        return self.evalgate("gold", "seal", "triage", *source, "--new-key", str(self.key), *args)
+        new = ("--new-key", str(self.key))
+        done = self.evalgate("gold", "seal", "triage", *source, *new, *args)
+        if done.returncode == 0:
+            self.approve()
+        return done
 
     def check(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """`gate check --sealed`."""
+        """`gate check --sealed`, after somebody has approved the suites as they are."""
+        self.approve()
         return self.as_gate("gate", "check", "--sealed", *args, **env)
+
+    def approve(self) -> None:
+        """Locks the plan and has its suites read and signed, as far as that is not so already."""
+        keyring = keyring_of(self.root)
+        gate_signer(self.root, keyring)  # as the first check would make its development key
+        if "reader" not in keyring_of(self.root).keys:
+            make_key(
+                self.root,
+                "reader",
+                roles=(SUITES,),
+                holder="Q. Reader",
+                out=self.vault / "reader.key",
+            )
+        try:
+            require_approved(self.root)
+        except Undecided:
+            self.lock()
+            done = self.evalgate(
+                "plan", "--approve", EVALGATE_KEY_FILE=str(self.vault / "reader.key")
+            )
+            assert done.returncode == 0, done.stderr
+
+    def lock(self) -> None:
+        """Locks the plan as it stands."""
+        project = load_project(self.root)
+        lock_plan(project, judge_of(project), "a test changed it")
 
     def bundles(self) -> list[Path]:
         """Of the sealed checks so far, oldest first."""
         return sorted(self.root.glob("reports/sealed/*.bundle"))
 
     def ledger(self) -> list[dict]:
-        """The entries of the ledger."""
+        """The entries of the ledger, but locked plans and their approvals."""
         path = self.root / "reports/ledger.jsonl"
         if not path.exists():
             return []
-        return [json.loads(line)["entry"] for line in path.read_text().splitlines()]
+        entries = [json.loads(line)["entry"] for line in path.read_text().splitlines()]
+        return [entry for entry in entries if entry["kind"] not in ("plan", "approval")]

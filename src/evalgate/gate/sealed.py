@@ -24,6 +24,7 @@ from evalgate.authored import Problems
 from evalgate.authored.card import SEALED
 from evalgate.authored.sealed_labels import LABELS
 from evalgate.errors import EvalgateError, Exit, IntegrityError, Refused
+from evalgate.gate.approval import require_approved
 from evalgate.gate.check import CheckError, Outcome, Survey, run_tests, without_outcome
 from evalgate.gate.sealed_bundle import FOLDER, keep_bundle
 from evalgate.gate.sealed_child import OUTCOME, Handed, endpoint_refused
@@ -96,6 +97,7 @@ def check_sealed(
     """
     settings = project.gate.settings
     _refuse_endpoints(project, model)
+    require_approved(project.root)
     found = _Child(project, model, key)
     attempts = attempts_of(ledger)
     question = _question(found.survey(_next_alphas(project, attempts)))

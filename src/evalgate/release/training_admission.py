@@ -16,6 +16,7 @@ from evalgate.errors import EvalgateError, Exit, UsageError
 from evalgate.gate.plan import require_locked
 from evalgate.records import Record
 from evalgate.release.admission import Check, caught, fails, holds
+from evalgate.release.descent import descent, refused_descent
 from evalgate.release.licensing import teacher_refusals, verdict
 from evalgate.release.trained import refused_terms
 from evalgate.store.signer import ledger_of
@@ -57,7 +58,7 @@ def admit(project: Project, recipe: Recipe) -> tuple[list[Check], Admitted | Non
                 where=f"data/mixtures/{recipe.mixture}",
                 code="EG922",
             )
-    facts = _Facts(corpora.values())
+    facts = _Facts(root, corpora.values())
     checks = [
         _plan(project, mixture.tasks),
         _licence(project, recipe.base),
@@ -67,16 +68,19 @@ def admit(project: Project, recipe: Recipe) -> tuple[list[Check], Admitted | Non
     ]
     if any(check.outcome == "fails" for check in checks):
         return checks, None
-    named = tuple(sorted(facts.terms))
     return checks, Admitted(
-        mixture=mixture, corpora=corpora, terms=named, sources=tuple(sorted(facts.sources))
+        mixture=mixture,
+        corpora=corpora,
+        terms=tuple(sorted(facts.terms | facts.descent.terms)),
+        sources=tuple(sorted(facts.sources | facts.descent.sources)),
     )
 
 
 class _Facts:
-    """What the rows say of their origin: terms, sources and teachers, and how many say nothing."""
+    """What the rows and their ancestors say of their origin: terms, sources and teachers, and how many say nothing."""
 
-    def __init__(self, corpora: Collection[Path]) -> None:
+    def __init__(self, root: Path, corpora: Collection[Path]) -> None:
+        self.descent = descent(root, corpora)
         self.terms: set[str] = set()
         self.sources: set[str] = set()
         self.teachers: set[str] = set()
@@ -114,7 +118,11 @@ def _terms(project: Project, facts: _Facts) -> Check:
     what = "the terms of the data"
     today = dt.datetime.now().astimezone().date()
     try:
-        found = refused_terms(project.root, facts.terms - {""}, ledger_of(project.root), today)
+        ledger = ledger_of(project.root)
+        found = [
+            *refused_terms(project.root, facts.terms - {""}, ledger, today),
+            *refused_descent(project.root, facts.descent, ledger, today),
+        ]
     except EvalgateError as e:
         return caught(what, e)
     if facts.without:
@@ -124,7 +132,7 @@ def _terms(project: Project, facts: _Facts) -> Check:
         ]
     if found:
         return fails(what, f"EG924 {'; '.join(found)}", Exit.CLOSED)
-    return holds(what, f"allow it: {', '.join(sorted(facts.terms))}")
+    return holds(what, f"allow it: {', '.join(sorted(facts.terms | facts.descent.terms))}")
 
 
 def _teachers(project: Project, facts: _Facts, base: str) -> Check:
@@ -171,9 +179,10 @@ class _People:
     """Looks for people in rows, with a scanner that has shown what it finds."""
 
     def __init__(self, root: Path) -> None:
-        from evalgate.corpus.phi import Scanner, proved
+        from evalgate.corpus.phi.proof import proved
+        from evalgate.corpus.phi.scanner import Scanner
 
-        self._scanner = Scanner.of_project(root)
+        self._scanner = Scanner()
         self._proof = proved(self._scanner, root)
 
     def __call__(self, row: Example) -> Iterator[Hit]:
