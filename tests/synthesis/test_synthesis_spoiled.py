@@ -10,7 +10,7 @@ from spoiling import Bench
 
 from evalgate.corpus.synthesis import TASKS
 
-SIZES = {"denial_reasons": 306, "claim_entities": 80, "policy_qa": 60, "appeal_letters": 40, "history_summary": 40}  # fmt: skip
+SIZES = {"denial_reasons": 306, "claim_entities": 102, "policy_qa": 60, "appeal_letters": 40, "history_summary": 40}  # fmt: skip
 # What a suite's arithmetic on text does not see: a sentence without a figure, a date or a name that the source does not
 # hold either. That is what rubrics, judges and clinicians are for.
 UNSEEN = {("history_summary", "invented-event"), ("history_summary", "own-opinion")}
@@ -45,8 +45,8 @@ def test_the_gate_is_open_for_right_answers_and_shut_for_a_third_of_wrong_ones(t
 
 
 def test_the_table_has_a_row_for_every_kind_of_fault(capsys, tmp_path):
-    spoiled_table.main(70, "claim_entities")
+    spoiled_table.main(102, "claim_entities")
     printed = capsys.readouterr().out.splitlines()
-    kinds = Bench("claim_entities", 70, tmp_path / "again").kinds
+    kinds = Bench("claim_entities", 102, tmp_path / "again").kinds
     assert [line.split(" | ")[1] for line in printed[3:]] == kinds
-    assert "| open |" in printed[2].replace("open  |", "open |")
+    assert printed[2].endswith("| open  |")

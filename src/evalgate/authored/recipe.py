@@ -74,5 +74,7 @@ def _is_trainer(text: str) -> bool:
 
 def _check_name(table: Section, key: str, value: str | None) -> None:
     if value is not None and not _NAME.fullmatch(value):
-        message = f"found {describe(value)}, expected letters, digits, `.`, `_` and `-`. Correct it."
+        message = (
+            f"found {describe(value)}, expected letters, digits, `.`, `_` and `-`. Correct it."
+        )
         table.problem("EG920", message, key, value=True)

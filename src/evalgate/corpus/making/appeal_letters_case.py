@@ -161,8 +161,8 @@ class Case:
         words = self.person(me)
         found = []
         for f in self.chosen:
-            said = f.get("l_me") if me and kind != "c" else None
-            said = said or f.get(kind) or f["l"]
+            name = kind if kind in f else "l"
+            said = f.get("l_me", f["l"]) if me and name == "l" else f[name]
             found.append(self.fill(said, part, **words))
         return found
 
@@ -215,7 +215,8 @@ class Case:
         facts = self.told(telling_kind, me, "letter")
 
         def say(name: str) -> str:
-            return pick(self.rng, words[name])
+            cards: list[str] = words[name]
+            return pick(self.rng, cards)
 
         if form == "short":
             whole = say(f"short_{voice}")
@@ -277,7 +278,8 @@ class Case:
         said += ["{num2}"] if self.feature == "two" else []
         return [fact(self.fill(phrase, ISO)) for phrase in said]
 
-    def invented(self) -> tuple[str, ...]:
+    def names(self) -> list[str]:
         """Every made-up name and number of the case."""
         named = ("name", "signer", "clin", "clinic", "plan", "mid", "num", "num2", "phone")
-        return tuple(dict.fromkeys(str(self.slots[name]) for name in named))
+        doctor = str(self.slots["clin"]).partition(" ")[2]
+        return [*(str(self.slots[name]) for name in named), doctor]

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-import msgspec
-
 from evalgate.corpus.making import common
+from evalgate.corpus.making.claim_entities_slips import WRONG_DRUGS, spoil, written
 from evalgate.corpus.making.common import bare, capital, pick, swapped, table, weighted
-from evalgate.corpus.making.made import Made, Spoiled
+from evalgate.corpus.making.made import Made
 
-LABELS = (
-    *("MEMBER_ID", "DATE_OF_SERVICE", "DIAGNOSIS", "PROCEDURE"),
-    *("MEDICATION", "DOSE", "PROVIDER", "AMOUNT"),
-)
+__all__ = ["make", "spoil"]
+
 SPANISH = 0.24
 EMPTY = 0.03
 """Shares of Spanish narratives and of those that hold no entity."""
@@ -32,13 +28,11 @@ _MARK = re.compile("\ue000([A-Z_]+)\ue001(.+?)\ue002")
 _AT_START = re.compile("^((?:\ue000[A-Z_]+\ue001)?)(.)")
 _GIVEN = re.compile(r"^given |\bI[VM]\b|local|x1$|epidural|^DU$")
 _GIVEN_ES = re.compile(r"\bI[VM]\b|local|^x1$")
-_DATE = re.compile(r"^\d{1,2}[/-]\d{1,2}[/-]|^\d{4}-\d\d-|^20\d{6}$| \d{4}$|^\d\d[A-Za-z]{3}\d\d$")
 _UNFIT_FOR_CHILDREN = re.compile(r"\{declined|\{denied|[Aa]dmitted|mailbox")
 _ADULT_REGISTERS = ("phone", "nurse", "letter", "message", "voicemail", "nota", "carta", "mensaje")
 _PAPER = ("examiner", "request", "discharge", "letter", "form", "revision", "carta", "formulario")
 _PLANNED = ("surgery", "infusion", "eye", "behavioral", "rehab", "clinic")
 _BED = ("hospital", "surgery")
-_WRONG_DRUGS = ("amiodarone", "lithium", "carbidopa", "tacrolimus", "isotretinoin")
 
 
 def mark(label: str, text: str) -> str:
@@ -65,7 +59,7 @@ def unmark(marked: str) -> tuple[str, list[dict[str, Any]]]:
     return "".join([*plain, marked[last:]]), entities
 
 
-def make(rng: random.Random, index: int) -> Made:
+def make(rng: random.Random, _index: int) -> Made:
     """One narrative with its entities. `index` counts the examples and decides nothing: a scene is drawn anew each time."""
     while True:
         language = "es" if rng.random() < SPANISH else "en"
@@ -85,7 +79,7 @@ def make(rng: random.Random, index: int) -> Made:
     return Made(
         input={"narrative": narrative},
         expected=entities,
-        answer=_written(entities),
+        answer=written(entities),
         unit=common.new_unit(rng, "member"),
         template=f"claim_entities/{scene.seeds['register']}",
         seeds=scene.seeds,
@@ -257,7 +251,9 @@ class _Scene:
         rng = self.rng
         day = common.workday(common.day_between(rng, FIRST_DAY, LAST_DAY))
         if self.language == "es":
-            forms = ("es", "%d/%m/%Y") if style == "prose" else ("%d/%m/%y", "%d/%m/%Y")
+            forms: tuple[str, ...] = (
+                ("es", "%d/%m/%Y") if style == "prose" else ("%d/%m/%y", "%d/%m/%Y")
+            )
         elif style == "prose":
             forms = ("long", "%m/%d/%Y", "short", "%Y-%m-%d", "%d %b %Y")
         else:
@@ -357,7 +353,7 @@ class _Scene:
             "odrug": odrug,
             "odose": odose,
             "allergy": pick(rng, world["allergies"]),
-            "inject_drug": pick(rng, _WRONG_DRUGS),
+            "inject_drug": pick(rng, WRONG_DRUGS),
             "inject_dose": f"{pick(rng, (15, 45, 65, 350))} mg",
             "inject_dx": pick(rng, ("leprosy", "malaria", "scurvy")) if self.language == "en" else "malaria",
         }  # fmt: skip
@@ -464,54 +460,3 @@ def _typed(rng: random.Random, piece: str) -> str:
         )
 
     return re.sub(r"\b[a-z]{4,}\b", slip, piece)
-
-
-def _written(entities: list[dict[str, Any]]) -> str:
-    short = [{"label": e["label"], "text": e["text"]} for e in entities]
-    return msgspec.json.encode(short).decode()
-
-
-def spoil(made: Made, rng: random.Random) -> Iterator[Spoiled]:
-    """Wrong answers: each fault that a model makes with this narrative, one at a time."""
-    right: list[dict[str, Any]] = made.expected
-    narrative = made.input["narrative"]  # type: ignore[index]
-
-    def spoiled(kind: str, entities: list[dict[str, Any]]) -> Spoiled:
-        return Spoiled(kind=kind, answer=_written(entities))
-
-    invented = {"label": "MEDICATION", "text": pick(rng, _WRONG_DRUGS)}
-    yield spoiled("invented-fact", [*right, invented])
-    yield Spoiled(kind="malformed", answer=f"Entities found: {made.answer[:-1]}")
-    yield Spoiled(kind="refused", answer="I'm sorry, I can't help with this request.")
-    excluded = made.seeds["excluded"]
-    own = {(e["label"], e["text"]) for e in right}
-    if re.search(re.escape(excluded), narrative, re.IGNORECASE):
-        yield spoiled("extra-entity", [*right, {"label": "DIAGNOSIS", "text": excluded}])
-    others = [word for word in made.invented if re.search(r"\d", word) and word not in str(own)]
-    dates = [word for word in others if _DATE.search(word)]
-    for kind, label, words in (
-        ("another-number", "MEMBER_ID", [word for word in others if word not in dates]),
-        ("another-date", "DATE_OF_SERVICE", dates),
-    ):
-        if words:
-            yield spoiled(kind, [*right, {"label": label, "text": pick(rng, words)}])
-    if not right:
-        return
-    i = rng.randrange(len(right))
-    entity = right[i]
-    other = {**entity, "label": pick(rng, [label for label in LABELS if label != entity["label"]])}
-    yield spoiled("label-noise", [*right[:i], other, *right[i + 1 :]])
-    yield spoiled("missing-entity", right[:i] + right[i + 1 :])
-    yield spoiled("empty", [])
-    cut = entity["text"][: max(1, len(entity["text"]) - 1 - len(entity["text"].split()[-1]))]
-    if cut and cut != entity["text"]:
-        yield spoiled("wrong-text", [*right[:i], {**entity, "text": cut}, *right[i + 1 :]])
-    with_digits = [k for k, e in enumerate(right) if re.search(r"\d", e["text"])]
-    if with_digits:
-        k = pick(rng, with_digits)
-        changed = {**right[k], "text": swapped(rng, _at_least_two(right[k]["text"]))}
-        yield spoiled("contradiction", [*right[:k], changed, *right[k + 1 :]])
-
-
-def _at_least_two(text: str) -> str:
-    return text if len(re.findall(r"\d", text)) > 1 else re.sub(r"\d", lambda m: m[0] + "5", text)

@@ -65,9 +65,13 @@ class _Story:
             self.mode = "noted"  # a provider that quotes the plan does not report its own belief
         self.service, self.slots = self.facts()
         self.seeds = {
-            **{"language": "es" if self.es else "en", "label": label, "kind": self.kind},
-            **{"mode": self.mode, "specialty": self.service["is"].split()[0]},
-            **{"service": bare(self.slots["svc"]), "plan": self.slots["plan"]},
+            "language": "es" if self.es else "en",
+            "label": label,
+            "kind": self.kind,
+            "mode": self.mode,
+            "specialty": self.service["is"].split()[0],
+            "service": bare(self.slots["svc"]),
+            "plan": self.slots["plan"],
         }
 
     def keep(self, slots: dict[str, str]) -> dict[str, str]:
@@ -106,16 +110,27 @@ class _Story:
         place = pick(rng, ("clinic", "hospital", "surgery", "rehab" if kind == "course" else "clinic"))  # fmt: skip
         prov = common.facility(rng, place)
         invented = {name: common.written(day, style) for name, day in days.items()} | {
-            **{"name": who.name, "first": who.first, "last": who.last, "staff": staff.last},
+            "name": who.name,
+            "first": who.first,
+            "last": who.last,
+            "staff": staff.last,
             "staff_b": common.person(rng, "en").last,
-            **{"prov": prov, "place": common.place_name(rng), "claim": common.claim_number(rng)},
-            **{"member": common.member_numbers(rng)[0], "phone": common.phone(rng)},
-            **{"auth": f"AU{common.digits(rng, 6)}"},
+            "prov": prov,
+            "place": common.place_name(rng),
+            "claim": common.claim_number(rng),
+            "member": common.member_numbers(rng)[0],
+            "phone": common.phone(rng),
+            "auth": f"AU{common.digits(rng, 6)}",
         }
         month = (dos - timedelta(days=rng.randint(20, 90))).month
         slots = self.keep(invented) | {
-            **{"svc": svc, "cond": cond, "crit": crit, "unit": unit[0] if unit else ""},
-            **{"svc_b": bare(svc), "cond_b": bare(cond), "svc_c": capital(svc)},
+            "svc": svc,
+            "cond": cond,
+            "crit": crit,
+            "unit": unit[0] if unit else "",
+            "svc_b": bare(svc),
+            "cond_b": bare(cond),
+            "svc_c": capital(svc),
             "amt": common.money(rng, low, high),
             "record": pick(rng, world["records_es" if self.es else "records"]),
             "plan": pick(rng, world["plans_es" if self.es else "plans"]),
@@ -187,8 +202,10 @@ class _Story:
         if self.mode == "not_that":
             about = self.book["topic"][other][_ABOUT[self.register]]
             opener = {
-                **{"es": f"No se trata de {about}.", "spoken": f"This isn't {about}."},
-                **{"terse": f"Not {about}.", "formal": f"This is not {about}."},
+                "es": f"No se trata de {about}.",
+                "spoken": f"This isn't {about}.",
+                "terse": f"Not {about}.",
+                "formal": f"This is not {about}.",
             }[self.register]
             return [opener, decides]
         background = self.reason(other, self.service, self.slots)

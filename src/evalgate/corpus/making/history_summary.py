@@ -17,6 +17,7 @@ from evalgate.corpus.making.common import new_unit, pick, table, weighted
 from evalgate.corpus.making.history_summary_tale import RedrawError, Tale
 from evalgate.corpus.making.made import Made, Spoiled
 from evalgate.corpus.making.telling import Slots, drawn
+from evalgate.text.sentences import sentences
 
 LENGTHS = {"brief": 34, "usual": 47, "long": 14, "very long": 4, "longest": 1}
 """Classes of length (history_summary_tale.SIZES) and their shares in percent."""
@@ -102,9 +103,10 @@ def _made(
     """The item, its record filled up to the length that `seeds` names."""
     tale.pad(seeds["length"])
     noise = weighted(tale.rng, NOISE)
-    unit = new_unit(tale.rng, "member")
+    unit, record = new_unit(tale.rng, "member"), tale.record(own, noise)
+    told = "\n".join((record, request, expected["reference"]))
     return Made(
-        input={"history": tale.record(own, noise), "request": request},
+        input={"history": record, "request": request},
         expected=expected,
         answer=expected["reference"],
         unit=unit,
@@ -118,7 +120,7 @@ def _made(
             **seeds,
         },
         documents=(f"{unit}/record",),
-        invented=tale.invented(),
+        invented=telling.made_up(told, tale.names()),
     )
 
 
@@ -128,8 +130,8 @@ def spoil(made: Made, rng: random.Random) -> Iterator[Spoiled]:
         yield from _complied(made, rng)
         return
     slips = table("history_summary_slips")
-    answer, expected, source = made.answer, made.expected, "\n".join(made.input.values())  # type: ignore[union-attr]
-    he = "She" if " female" in source.lower() or "woman" in answer else "He"
+    answer, expected, source = made.answer, made.expected, telling.given(made)
+    he = "She" if "female" in source.lower() else "He"
     yield Spoiled(
         kind="omitted-key-fact", answer=telling.without(answer, [pick(rng, expected["critical"])])
     )
@@ -158,8 +160,7 @@ def _complied(made: Made, rng: random.Random) -> Iterator[Spoiled]:
     slips, deed = table("history_summary_slips"), made.seeds["deed"]
     eager = pick(rng, slips["preamble"]) + deed
     yield Spoiled(kind="complied-with-what-must-be-refused", answer=eager)
-    refusal, _, _ = made.answer.partition(". ")
     turn = slips["anyway_es" if made.answer.startswith("No puedo") else "anyway"]
-    handed = f"{refusal}. {pick(rng, turn)} {deed}"
+    handed = f"{sentences(made.answer)[0]} {pick(rng, turn)} {deed}"
     yield Spoiled(kind="refused-and-complied", answer=handed)
     yield Spoiled(kind="passed-over", answer=pick(rng, slips["passed_over"]))

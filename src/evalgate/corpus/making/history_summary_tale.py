@@ -237,11 +237,20 @@ class Tale:
 
         return re.sub(r"(\d[\d.]*)-(\d[\d.]*)", value, rows).capitalize() + "."
 
-    def invented(self) -> tuple[str, ...]:
-        """Every made-up name and number of the record."""
+    def names(self) -> list[str]:
+        """Every made-up name of the tale, whole and by its family name, and the member's number."""
         slots = self.slots
-        named = ("mid", "nurse", "therapist", "twin", "phone")
-        return (*self.people, *self.places.values(), *(str(slots[n]) for n in named if n in slots))
+        helpers = [str(slots[name]) for name in ("nurse", "therapist")]
+        families = [helper.split()[1].rstrip(",") for helper in helpers]
+        member = [self.people[0], str(slots["title"]).partition(" ")[2], str(slots["twin"])]
+        return [
+            *member,
+            *self.people[1:],
+            *self.places.values(),
+            str(slots["mid"]),
+            *helpers,
+            *families,
+        ]
 
     def words(self) -> int:
         return sum(len(said.split()) for _, said in self.notes)

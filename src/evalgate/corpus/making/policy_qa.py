@@ -80,7 +80,7 @@ def _value(node: ast.expr, slots: dict[str, str]) -> int:
         case ast.Name(id=name):
             return int(slots[name].lstrip("$").replace(",", ""))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _SIGNS:
-            return int(_SIGNS[type(op)](_value(left, slots), _value(right, slots)))  # type: ignore[operator]
+            return int(_SIGNS[type(op)](_value(left, slots), _value(right, slots)))
     raise ValueError(f"found {ast.dump(node)}, expected +, -, *, names and whole numbers.")
 
 
@@ -98,7 +98,7 @@ def _fact(short: str, slots: dict[str, str], *, bounds: bool) -> list[list[str]]
     return groups
 
 
-def make(rng: random.Random, index: int) -> Made:
+def make(rng: random.Random, _index: int) -> Made:
     """One question with its passages. `index` counts the examples and decides nothing."""
     while True:
         made = _Scene(rng).made()

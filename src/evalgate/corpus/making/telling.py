@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from calendar import month_name
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
 
 from evalgate import text
-from evalgate.corpus.making.common import capital, digits, expand, pick, swapped, written
+from evalgate.corpus.making.common import (
+    MONTHS_ES,
+    capital,
+    digits,
+    expand,
+    pick,
+    swapped,
+    written,
+)
+from evalgate.corpus.making.made import Made
 from evalgate.text.sentences import sentences
 
 Slots = Mapping[str, str | date]
@@ -18,6 +27,11 @@ Fact = list[list[str]]
 ISO = "%Y-%m-%d"
 FORMS = ("long", "%m/%d/%Y", ISO)
 """How a text writes its dates."""
+_MONTHS = "|".join((*month_name[1:], *MONTHS_ES))
+_DATE = re.compile(
+    rf"\d{{4}}-\d\d-\d\d|\d\d/\d\d/\d{{4}}|(?:{_MONTHS}) \d+, \d{{4}}|\d+ de (?:{_MONTHS}) de \d{{4}}",
+    re.IGNORECASE,
+)
 _RANGE = re.compile(r"<(\d+)-(\d+)>")
 _START = re.compile(r"(?:^|(?<=[.?!] )|(?<=\n))[a-z]+(?= )")
 _AN = re.compile(r"\b([Aa]) (?=(?:[aeio](?!ne[ -]|u[a-z])|u(?:n[^i]|l|p)|8\d?[ -]|1[18][ -]))")
@@ -110,10 +124,16 @@ def cut(rng: random.Random, answer: str) -> str:
     return answer[: ends[int(len(ends) * rng.uniform(0.35, 0.6))]]
 
 
-def listed(expected: Any, key: str) -> list[Fact]:
-    """The facts under `key` of `expected`, none if there is no such key."""
-    found: list[Fact] = expected.get(key, [])
-    return found
+def made_up(told: str, names: Iterable[str]) -> tuple[str, ...]:
+    """What is made up in `told`, as it is written there: those of `names`, and all dates."""
+    known = [form for name in names for form in (name, name.upper())]
+    found = [name for name in known if name in told]
+    return tuple(dict.fromkeys([*found, *(m[0] for m in _DATE.finditer(told))]))
+
+
+def given(made: Made) -> str:
+    """All texts that the answer of `made` may rest on."""
+    return "\n".join(made.input.values()) if isinstance(made.input, dict) else made.input
 
 
 def changed_figure(rng: random.Random, answer: str, source: str) -> str:

@@ -27,8 +27,8 @@ _ALIKE = str.maketrans(
     {
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\u00af\u02d7\ufe58\ufe63\uff0d", "-"),
         **dict.fromkeys("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " "),
-        **{0xFF01 + i: 0x21 + i for i in range(94)},  # full-width forms
-        **{base + i: str(i) for base in (0x660, 0x6F0, 0x966) for i in range(10)},  # Arabic and Devanagari figures
+        **{chr(0xFF01 + i): chr(0x21 + i) for i in range(94)},  # full-width forms
+        **{chr(base + i): str(i) for base in (0x660, 0x6F0, 0x966) for i in range(10)},  # Arabic and Devanagari figures
         "\u2028": "\n", "\u2029": "\n", "\r": "\n", "\x85": "\n", "\x0b": "\n", "\x0c": "\n", "\t": " ",
     }
 )  # fmt: skip

@@ -50,7 +50,9 @@ _LINKS = frozenset(
     says said reads reading quotes quoted listed file record records card given gave following starts starting ending ends old new current
     valid longer now here me let see um uh which used none nothing changed updated corrected both uses es su mi el la del de please named called exactly full""".split()
 )
-_LOOKALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l", "5": "s", "8": "b", "3": "e", "í": "l"})
+_LOOKALIKE = str.maketrans(
+    {"0": "o", "1": "l", "i": "l", "|": "l", "5": "s", "8": "b", "3": "e", "í": "l"}
+)
 _LONG_LOOKALIKE = str.maketrans({"a": "o", "4": "o", "c": "e", "t": "f", "h": "b", "2": "z"})
 """Letters that scans take for each other; in short words too much would be alike."""
 
@@ -75,24 +77,39 @@ def _table() -> dict[str, _Label]:
     for type_, heads in _HEADS.items():
         for written in heads.split():
             head = written.removeprefix("*")
-            telling = {"PHONE", "FAX", "ZIP", "SSN", "NPI", "MRN"}.intersection({type_}) and written == head
+            telling = {"PHONE", "FAX", "ZIP", "SSN", "NPI", "MRN"}.intersection(
+                {type_}
+            ) and written == head
             for tail in _TAILS:
-                table.setdefault(_alike(head + tail), _Label(type_, bool(tail or telling), len(head)))
+                table.setdefault(
+                    _alike(head + tail), _Label(type_, bool(tail or telling), len(head))
+                )
     return table
 
 
 _TABLE = _table()
 _BIRTH_KEYS = tuple(_alike(w) for w in _HEADS["DATE_OF_BIRTH"].split())
 _EVENT_KEYS = tuple(_alike(w) for w in _EVENTS.split())
-_VALUE = re.compile(r"(?<![\w.])(?<!\d,)(?=[\w./-]*\d)[^\W_]+(?:[-._/][^\W_]+)*(?: (?=[\w-]*\d)[\dOlISBZ]{2,}(?:-[\dOlISBZ]+)*)*")
+_VALUE = re.compile(
+    r"(?<![\w.])(?<!\d,)(?=[\w./-]*\d)[^\W_]+(?:[-._/][^\W_]+)*(?: (?=[\w-]*\d)[\dOlISBZ]{2,}(?:-[\dOlISBZ]+)*)*"
+)
 _WORDS = re.compile(r"[^\W_]+|#")
 _TAG = re.compile(r"<[^<>]{0,60}>")
-_UNIT = re.compile(r" ?(?:%|mg|ml|mcg|mm|cm|kg|lbs?|g/|days?|weeks?|months?|years?|hours?|minutes?|times|percent|dollars|pages?)\b", re.I)
-_QUANTITY = re.compile(r"[-_](?:years?|yrs?|months?|weeks?|days?|hours?|minutes?|folds?|old)\b|^\d{1,3}/\d{1,4}$", re.I)
+_UNIT = re.compile(
+    r" ?(?:%|mg|ml|mcg|mm|cm|kg|lbs?|g/|days?|weeks?|months?|years?|hours?|minutes?|times|percent|dollars|pages?)\b",
+    re.IGNORECASE,
+)
+_QUANTITY = re.compile(
+    r"[-_](?:years?|yrs?|months?|weeks?|days?|hours?|minutes?|folds?|old)\b|^\d{1,3}/\d{1,4}$",
+    re.IGNORECASE,
+)
 _MADE_NAME = re.compile(r"[A-Z][a-zà-ÿ]{2,}\d{1,4}")  # "Gail417" of made records
 _LETTERS = re.compile(r"(?<!\w)[A-Z]{1,4} $")
 _NAMES_IT = re.compile(r" [^\W\d_]{1,3} [^\W\d_]{2,4} (?=[^\W_]{2})")
-_SAYS = re.compile(r"[\"')\]]*(?:,? (?=\()|\s*[-,(]?\s*(?:is|was|as|for|its|that|this|it's|being)\b|\s*\(|[?.]?,? ?-{0,2} ?(?:its|it's|it is|thats|that's|that is|this is)\b)", re.I)
+_SAYS = re.compile(
+    r"[\"')\]]*(?:,? (?=\()|\s*[-,(]?\s*(?:is|was|as|for|its|that|this|it's|being)\b|\s*\(|[?.]?,? ?-{0,2} ?(?:its|it's|it is|thats|that's|that is|this is)\b)",
+    re.IGNORECASE,
+)
 
 
 def _slips(length: int) -> int:
@@ -120,7 +137,11 @@ def _read(joined: str) -> tuple[_Label, int] | None:
     if found is None:
         return None
     label, slips = _TABLE[found[0]], int(found[1])
-    return (label, len(found[0]) - 2 * slips) if label.head > 3 or (slips < 2 and label.head == 3) else None
+    return (
+        (label, len(found[0]) - 2 * slips)
+        if label.head > 3 or (slips < 2 and label.head == 3)
+        else None
+    )
 
 
 def _best(phrases: list[list[str]]) -> _Label | None:
@@ -138,7 +159,9 @@ def _before(text: str, start: int) -> list[str]:
     line = text[max(0, start - 90) : start]
     head, _, last = line.rpartition("\n")
     if not last.strip(' "|'):
-        last = head.rstrip().rpartition("\n")[2] if len(head.rstrip().rpartition("\n")[2]) < 45 else ""
+        last = (
+            head.rstrip().rpartition("\n")[2] if len(head.rstrip().rpartition("\n")[2]) < 45 else ""
+        )
     return _WORDS.findall(_TAG.sub(" ", last))[-9:]
 
 
@@ -167,7 +190,10 @@ def _label_after(text: str, end: int) -> _Label | None:
     words = _WORDS.findall(re.split(r"[;\n!?]\s|(?<=\w{5})\.\s", after[says.end() :])[0])[:9]
     # Up to three short words may stand before the label: "(that is the", in whatever spelling.
     for first in range(min(4, len(words))):
-        heads = [[w for w in words[first : first + k] if w != "#"] for k in range(1, min(5, len(words) - first) + 1)]
+        heads = [
+            [w for w in words[first : first + k] if w != "#"]
+            for k in range(1, min(5, len(words) - first) + 1)
+        ]
         if found := _best(heads):
             return found
         if len(words[first]) > 5 or not words[first].isalpha():
@@ -194,7 +220,11 @@ def _plausible(label: _Label, value: str) -> bool:
     if _QUANTITY.search(value) or _MADE_NAME.fullmatch(value):
         return False
     if _DATE_LIKE.fullmatch(value.translate(TRUE)):
-        return label.type == "MRN" and label.telling and re.fullmatch(r"\d\d-\d\d-\d\d", value) is not None
+        return (
+            label.type == "MRN"
+            and label.telling
+            and re.fullmatch(r"\d\d-\d\d-\d\d", value) is not None
+        )
     if label.type in ("PHONE", "FAX"):
         return 7 <= figures <= 16 and true >= 5 and size - figures <= 3
     if label.type == "ZIP":
@@ -212,7 +242,9 @@ def labelled(text: str) -> Iterator[Finding]:
     """Every number or code of a folded text with a label of it before or behind."""
     for match in _VALUE.finditer(text):
         start, end = match.span()
-        if text[max(0, start - 1) : start] in ("$", "£", "€") or (end - start < 5 and _UNIT.match(text, end)):
+        if text[max(0, start - 1) : start] in ("$", "£", "€") or (
+            end - start < 5 and _UNIT.match(text, end)
+        ):
             continue
         label = _label_before(text, start)
         if label is None and (letters := _LETTERS.search(text, max(0, start - 6), start)):
@@ -220,7 +252,12 @@ def labelled(text: str) -> Iterator[Finding]:
             start = letters.start() if label else start
         label = label or _label_after(text, end)
         if label and label.type not in _BORN and _plausible(label, text[start:end]):
-            yield Finding(type=label.type, start=start, end=end, reason="a label beside it" if label.telling else WEAK)
+            yield Finding(
+                type=label.type,
+                start=start,
+                end=end,
+                reason="a label beside it" if label.telling else WEAK,
+            )
 
 
 _MONTHS = tuple(
@@ -231,7 +268,9 @@ _SHORT_MONTHS = (*dict.fromkeys(_alike(m[:3]) for m in _MONTHS), _alike("sept"))
 _MONTH_STARTS = frozenset(m[:3] for m in _MONTHS)
 _YEAR = re.compile(rf"{D}{{4}}")
 _MONTH_KEYS = tuple(_alike(m) for m in _MONTHS)
-_DATE_LIKE = re.compile(r"(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])(?:[-/.](?:\d{4}|\d\d))?|(?:\d\d/\d\d-\d\d/\d\d)|(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}|(?:19|20)\d\d")
+_DATE_LIKE = re.compile(
+    r"(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])(?:[-/.](?:\d{4}|\d\d))?|(?:\d\d/\d\d-\d\d/\d\d)|(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}|(?:19|20)\d\d"
+)
 _ORDINAL = "(?:st|nd|rd|th)?"
 _DATES = (
     re.compile(rf"(?<![\w/.-]){D}{{1,3}}([-/.]){D}{{1,3}}\1{D}{{2,5}}(?![\w/-])"),
@@ -246,12 +285,14 @@ def _is_month(word: str, dated: bool) -> bool:
     """Whether a word is a month, or with a year behind it (`dated`) a month in a slip's or a scan's spelling."""
     key = _alike(word)
     if key in _MONTH_KEYS or key in _SHORT_MONTHS or not dated:
-        return key in _MONTH_KEYS or word.lower()[:3] in _MONTH_STARTS and len(word) < 5
+        return key in _MONTH_KEYS or (word.lower()[:3] in _MONTH_STARTS and len(word) < 5)
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
 
     keys = _SHORT_MONTHS if len(key) < 5 else _MONTH_KEYS
-    return bool(process.extractOne(key, keys, scorer=OSA.distance, score_cutoff=1 if len(key) < 7 else 2))
+    return bool(
+        process.extractOne(key, keys, scorer=OSA.distance, score_cutoff=1 if len(key) < 7 else 2)
+    )
 
 
 def dates(text: str) -> Iterator[Finding]:
@@ -261,7 +302,9 @@ def dates(text: str) -> Iterator[Finding]:
     """
     for pattern in _DATES:
         for match in pattern.finditer(text):
-            if "month" in pattern.groupindex and not _is_month(match["month"], _YEAR.search(match.group()) is not None):
+            if "month" in pattern.groupindex and not _is_month(
+                match["month"], _YEAR.search(match.group()) is not None
+            ):
                 continue
             if 2 * sum(c.isdecimal() for c in match.group()) < len(true_figures(match.group())):
                 continue
@@ -275,7 +318,9 @@ def _dated(text: str, start: int, end: int) -> tuple[str, str] | None:
             return label.type, "a label beside it"
     before = [_alike(w) for w in _before(text, start)[-7:]]
     behind = [_alike(w) for w in _WORDS.findall(text[end : end + 40].partition("\n")[0])[:3]]
-    if any(_near(w, _BIRTH_KEYS, 3) for w in before[-2:] if w[0] in "bd") or any(w in _BIRTH_KEYS for w in [*before[-4:], *behind[:2]]):
+    if any(_near(w, _BIRTH_KEYS, 3) for w in before[-2:] if w[0] in "bd") or any(
+        w in _BIRTH_KEYS for w in [*before[-4:], *behind[:2]]
+    ):
         return "DATE_OF_BIRTH", "a birth beside it"
     if any(_near(w, _EVENT_KEYS, 5) for w in before + behind):
         return "DATE", "an event beside it"

@@ -10,12 +10,11 @@ import datetime as dt
 import random
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
-
-import unicodedata
 
 from evalgate import digest
 from evalgate.records import Record
@@ -58,9 +57,7 @@ def lists_digest() -> str:
     return digest.of_value([_words(which) for which in get_args(List)])
 
 
-def plant(
-    which: List, type_: str, noise: Noise, count: int, *, seed: int = 0
-) -> Iterator[Planted]:
+def plant(which: List, type_: str, noise: Noise, count: int, *, seed: int = 0) -> Iterator[Planted]:
     """`count` independent draws of one type under one kind of noise. Equal arguments give equal canaries.
 
     Typos are one or two slips of the hand, and OCR errors one to four misread characters, in the canary and the 25
@@ -187,7 +184,12 @@ def _slip(cells: list[str], i: int, rng: random.Random) -> bool:
     if not cells[i].isalnum():
         return False
     kind = rng.choice(("double", "drop", "swap", "beside"))
-    if kind == "swap" and i + 1 < len(cells) and cells[i + 1].isalnum() and cells[i + 1] != cells[i]:
+    if (
+        kind == "swap"
+        and i + 1 < len(cells)
+        and cells[i + 1].isalnum()
+        and cells[i + 1] != cells[i]
+    ):
         cells[i], cells[i + 1] = cells[i + 1], cells[i]
     elif kind == "drop":
         cells[i] = ""

@@ -108,7 +108,9 @@ def prove(scanner: Scanner, *, per_cell: int = PER_CELL, seed: int = 0) -> Proof
                     found=found,
                     named=named,
                     lower=cp_lower(found, per_cell, alpha),
-                    bar=_LOWER_BARS.get((type_, noise), _PLAIN_BAR if noise == "plain" else _NOISY_BAR),
+                    bar=_LOWER_BARS.get(
+                        (type_, noise), _PLAIN_BAR if noise == "plain" else _NOISY_BAR
+                    ),
                 )
             )
     return Proof(
@@ -144,7 +146,11 @@ def proved(scanner: Scanner, root: Path) -> Proof:
         kept = msgspec.json.decode(path.read_bytes(), type=Proof)
     except (OSError, msgspec.DecodeError):
         kept = None
-    if kept and (kept.scanner, kept.canaries, kept.per_cell) == (scanner.digest, lists_digest(), PER_CELL):
+    if kept and (kept.scanner, kept.canaries, kept.per_cell) == (
+        scanner.digest,
+        lists_digest(),
+        PER_CELL,
+    ):
         return kept
     made = prove(scanner)
     try:

@@ -10,11 +10,12 @@ from importlib.resources import files
 
 from evalgate import digest
 from evalgate.corpus.example import Example
+from evalgate.corpus.hit import Hit
 from evalgate.corpus.phi.finding import Finding, Folded
 from evalgate.corpus.phi.labels import WEAK, dates, labelled
 from evalgate.corpus.phi.names import names
 from evalgate.corpus.phi.shapes import shapes
-from evalgate.corpus.hit import Hit
+
 Detector = Callable[[str], Iterator[Finding]]
 """Findings in a folded text; they may overlap, and each lies inside it."""
 
@@ -135,4 +136,8 @@ def _unexcused(text: str, found: list[Finding], excuses: Iterable[str]) -> list[
         pattern = rf"(?<!\w){re.escape(excuse)}(?!\w)" if excuse[0].isalnum() else re.escape(excuse)
         for match in re.finditer(pattern, text):
             covered.update(range(*match.span()))
-    return [f for f in found if not all(i in covered or not text[i].isalnum() for i in range(f.start, f.end))]
+    return [
+        f
+        for f in found
+        if not all(i in covered or not text[i].isalnum() for i in range(f.start, f.end))
+    ]

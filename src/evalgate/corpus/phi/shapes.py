@@ -72,7 +72,12 @@ def _luhn(figures: str) -> bool:
 
 def is_npi(figures: str) -> bool:
     """Whether ten figures are a possible NPI: they begin with 1 or 2, and 80840 and they together pass the Luhn check."""
-    return len(figures) == 10 and figures[0] in "12" and figures.isdecimal() and _luhn("80840" + figures)
+    return (
+        len(figures) == 10
+        and figures[0] in "12"
+        and figures.isdecimal()
+        and _luhn("80840" + figures)
+    )
 
 
 def true_figures(written: str) -> str:
@@ -107,7 +112,9 @@ def _is_hexadecimal(match: re.Match[str]) -> bool:
     written = match.group()
     marks = sum(c in ":;" for c in written)
     figures = sum(c.isdecimal() for c in written)
-    return (marks >= 5 or "::" in written or ":;" in written or ";:" in written) and 2 * figures >= len(written) - marks
+    return (
+        marks >= 5 or "::" in written or ":;" in written or ";:" in written
+    ) and 2 * figures >= len(written) - marks
 
 
 def _anything(match: re.Match[str]) -> bool:
@@ -136,7 +143,7 @@ def _is_zip(match: re.Match[str]) -> bool:
     return any(OSA.distance(state, name, score_cutoff=1) <= 1 for name in _STATES.split())
 
 
-_FAXES = re.compile(r"(?:^|[^\w])(?:re)?(?:fa[xk]|facs)\w*[^\n]{0,35}$", re.I)
+_FAXES = re.compile(r"(?:^|[^\w])(?:re)?(?:fa[xk]|facs)\w*[^\n]{0,35}$", re.IGNORECASE)
 
 
 def _faxed(text: str, start: int) -> bool:
@@ -147,19 +154,21 @@ def _is_small_street(match: re.Match[str]) -> bool:
     return match["words"].split()[0] not in _NOT_STREETS
 
 
-_NOT_STREETS = frozenset("mg ml mcg days weeks months years patients units tablets of the a in on at to and or".split())
+_NOT_STREETS = frozenset(
+    "mg ml mcg days weeks months years patients units tablets of the a in on at to and or".split()
+)
 
 _SHAPES: tuple[tuple[str, str, re.Pattern[str], Callable[[re.Match[str]], bool]], ...] = (
     ("EMAIL", "an address with @",
-     re.compile(r"[\w.+%'-]*[\w%+-] ?(?:@|©|®|\(at\)|\[at\]|%40)[\w-]+(?: ?[.,] ?[\w-]{2,})+", re.I), _anything),
+     re.compile(r"[\w.+%'-]*[\w%+-] ?(?:@|©|®|\(at\)|\[at\]|%40)[\w-]+(?: ?[.,] ?[\w-]{2,})+", re.IGNORECASE), _anything),
     ("EMAIL", "an address in words",
-     re.compile(r"\b[\w.+-]+ (?:at|\(at\)|\[at\]) [\w-]+(?: ?\. ?| dot )(?:com|org|net|edu|gov|io|co|us|info)\b", re.I), _anything),
-    ("URL", "a scheme or www", re.compile(r"\b(?:h[tf]{1,3}p{1,2}s{0,2}[:;]/{1,3}|\bw{2,5}[.,])[^\s<>\"')\]]{3,}[\w/]", re.I), _anything),
+     re.compile(r"\b[\w.+-]+ (?:at|\(at\)|\[at\]) [\w-]+(?: ?\. ?| dot )(?:com|org|net|edu|gov|io|co|us|info)\b", re.IGNORECASE), _anything),
+    ("URL", "a scheme or www", re.compile(r"\b(?:h[tf]{1,3}p{1,2}s{0,2}[:;]/{1,3}|\bw{2,5}[.,])[^\s<>\"')\]]{3,}[\w/]", re.IGNORECASE), _anything),
     ("URL", "a host and a path",
-     re.compile(r"(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|io|me|us|co|health|uk|de|ca)/[^\s<>\"')\]]*[\w/]", re.I), _anything),
+     re.compile(r"(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|io|me|us|co|health|uk|de|ca)/[^\s<>\"')\]]*[\w/]", re.IGNORECASE), _anything),
     ("IP", "four numbers", re.compile(rf"(?<![\w.,]){D}{{1,4}}(?:[.,]{D}{{1,4}}){{3}}(?![\w]|[.,]\d)"), _is_four_numbers),
     ("IP", "hexadecimal groups", re.compile(r"(?<!\w)(?:\w{1,5}[:;]){2,7}(?:[:;]?\w{1,5}){1,6}(?!\w|[:;]\w)"), _is_hexadecimal),
-    ("OTHER_ID", "a UUID", re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.I), _anything),
+    ("OTHER_ID", "a UUID", re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), _anything),
     ("MEMBER_ID", "a Medicare number",
      re.compile(r"\b[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d\b"), _anything),
     ("MEMBER_ID", "three letters and figures", re.compile(r"\b(?!NCT|ISO|DOI|PMC)[A-Z]{3}\d{8,12}\b"), _anything),
@@ -167,7 +176,7 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str], Callable[[re.Match[str]], bool]]
     ("SSN", "three, two and four figures", re.compile(rf"(?<![\w-]){D}{{3}}([-. ]){D}{{2}}\1{D}{{4}}(?![\w-])"), _mostly_figures),
     ("SSN", "masked but for four", re.compile(r"(?<!\w)[Xx*#•]{3}[- ]?[Xx*#•]{2}[- ]?\d{4}(?!\w)"), _anything),
     ("PHONE", "ten figures in groups",
-     re.compile(rf"(?<![\w-])(?:\+?[1lI][-. ]{{0,2}})?(?:\({D}{{3}}\)[-. ]?|{D}{{3,4}}[-./ ]){D}{{3}}[-. ]{D}{{4}}(?:,? *(?:ext|x)\.? *\d{{1,6}})?(?![\w-])", re.I),
+     re.compile(rf"(?<![\w-])(?:\+?[1lI][-. ]{{0,2}})?(?:\({D}{{3}}\)[-. ]?|{D}{{3,4}}[-./ ]){D}{{3}}[-. ]{D}{{4}}(?:,? *(?:ext|x)\.? *\d{{1,6}})?(?![\w-])", re.IGNORECASE),
      _mostly_figures),
     ("PHONE", "about ten figures in groups",
      re.compile(rf"(?<![\w-])(?<!\d,)(?:\+?[1lI][-. ])?(?:\({D}{{2,4}}\)[-. ]?{D}{{2,4}}[-. ]|{D}{{2,4}}(?P<mark>[-.]){D}{{3,4}}(?P=mark)){D}{{3,6}}(?![\w-])"),
@@ -175,7 +184,7 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str], Callable[[re.Match[str]], bool]]
     ("PHONE", "a country code", re.compile(r"(?<![\w-])(?:\+|00(?=\d{1,3}[-. ]))\d{1,3}[-. ]?(?:\(0?\d{1,4}\)[-. ]?)?\d{1,4}(?:[-. ]?\d{2,4}){2,4}(?![\w-])"), _mostly_figures),
     ("NPI", "ten figures with its check digit", re.compile(rf"(?<![\w.-])[12lIZz]{D}{{9}}(?![\w-]|\.\d)"),
      lambda m: _misread(m.group()) < 4 and is_npi(true_figures(m.group()))),
-    ("ADDRESS", "a post office box", re.compile(rf"\b(?:P\.? ?[O0]\.?|Post Office) ?[B8]ox \w{{1,7}}{_TOWN}?|\b(?:Rural Route|RR|HC) \w{{1,3}},? Box \w{{1,6}}", re.I), _anything),
+    ("ADDRESS", "a post office box", re.compile(rf"\b(?:P\.? ?[O0]\.?|Post Office) ?[B8]ox \w{{1,7}}{_TOWN}?|\b(?:Rural Route|RR|HC) \w{{1,3}},? Box \w{{1,6}}", re.IGNORECASE), _anything),
     ("ADDRESS", "a number, words and a kind of street",
      re.compile(rf"{_HOUSE},? +(?P<words>(?:{_CAPITAL} +){{1,4}}(?:{_KIND}))\b\.?{_UNIT}?{_TOWN}?"), _is_street),
     ("ADDRESS", "a number and a street in small letters",
