@@ -49,8 +49,9 @@ def test_200_right_answers_are_right_by_every_measure_of_the_suite(tmp_path):
     assert {i: names for i, names in wrong.items() if names} == {}
 
 
+@pytest.mark.slow
 def test_every_planted_fault_is_seen(tmp_path):
-    bench = Bench(TASK, 36, tmp_path, seed=12)
+    bench = Bench(TASK, 90, tmp_path, seed=12)
     for kind in bench.kinds:
         found = bench.caught(kind)
         assert found.seen >= 0.95 * found.planted, kind
@@ -70,7 +71,7 @@ def test_a_plausible_sentence_that_nobody_wrote_is_seen_by_no_measure(tmp_path):
 
 
 def test_a_fault_changes_the_answer_and_the_same_generator_plants_it_again(made):
-    for i, m in enumerate(made[:40]):
+    for i, m in enumerate(made[:12]):
         faults = list(appeal_letters.spoil(m, random.Random(i)))
         assert faults == list(appeal_letters.spoil(m, random.Random(i)))
         assert all(f.answer != m.answer for f in faults)
@@ -134,17 +135,16 @@ def test_a_case_with_all_its_facts_is_stated_by_its_letter_in_every_voice(case):
     voices += ["member"] if case["age"][0] >= 18 else []
     voices += ["spanish"] if "es" in case else []
     for voice in voices:
-        for seed in range(3):
-            told = Case(random.Random(seed), case, voice, "plain")
-            told.chosen = case["fact"]
-            for form in ("long", "short"):
-                letter = told.letter(form, "")
-                wanted = list(told.elements(form, "").values())
-                assert text.missing(letter, told.stated()) == []
-                assert text.missing(letter, wanted, within="text") == []
-                assert text.asserts(letter, told.never()) == []
-                source = f"{told.denial('')}\n{told.file('')}"
-                assert text.unsupported(letter, source) == []
+        told = Case(random.Random(voice), case, voice, "plain")
+        told.chosen = case["fact"]
+        for form in ("long", "short"):
+            letter = told.letter(form, "")
+            wanted = list(told.elements(form, "").values())
+            assert text.missing(letter, told.stated()) == []
+            assert text.missing(letter, wanted, within="text") == []
+            assert text.asserts(letter, told.never()) == []
+            source = f"{told.denial('')}\n{told.file('')}"
+            assert text.unsupported(letter, source) == []
 
 
 def test_no_value_of_a_case_hides_a_word_for_the_member():

@@ -57,8 +57,9 @@ def check(
     del verbose
     from evalgate.corpus import leakage
     from evalgate.corpus.leak.gold import load_all
+    from evalgate.corpus.phi import People
     from evalgate.crypto.seal import VARIABLE, SealKey
-    from evalgate.errors import UsageError
+    from evalgate.errors import Refused, UsageError
 
     if keep and (len(files) != 1 or not files[0].is_dir() or show_text):
         raise UsageError(
@@ -68,7 +69,16 @@ def check(
     root = project_root()
     gold = load_all(root, SealKey.at_hand() if os.environ.get(VARIABLE) else None)
     terms = _Terms(root, training=training)
-    also: list[RowCheck] = [terms, *([_people] if phi else [])]
+    people = People(root) if phi else None
+    if people is not None and not people.proof.holds:
+        click.echo("\n".join(people.proof.lines()), err=True)
+        raise Refused(
+            "found too little of what was planted, expected the scanner to find people before its silence counts. See the table; "
+            "docs/phi.md says what to do.",
+            where="data check --phi",
+            code="EG880",
+        )
+    also: list[RowCheck] = [terms, *([people] if people else [])]
     report = leakage.check_corpora(files, gold, also=also, show_text=show_text)
     if keep:
         leakage.keep(report, files[0])
@@ -79,7 +89,7 @@ def check(
     else:
         for line in _lines(report):
             click.echo(line)
-    for line in (*_notes(report), *terms.notes(), *([] if phi else [_NO_PHI])):
+    for line in (*_notes(report), *terms.notes(), people.told if people else _NO_PHI):
         click.echo(line, err=True)
     raise click.exceptions.Exit(0 if report.clean else 1)
 
@@ -115,15 +125,6 @@ class _Terms:
         if not self._without or self._training:
             return []
         return [f"{self._without} rows have no terms: training refuses them (--training shows it)"]
-
-
-def _people(row: Example) -> Iterator[Hit]:
-    from evalgate.corpus.hit import Hit
-    from evalgate.corpus.phi import scan_example
-
-    for message, found in scan_example(row):
-        evidence = f"{found.type} in message {message}, characters {found.start} to {found.end} ({found.reason})"
-        yield Hit(kind="phi", row=row.id, evidence=evidence)
 
 
 def _as_json(report: Report) -> dict[str, object]:

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from evalgate.authored.recipe import Recipe
-from evalgate.corpus.example import Example
 from evalgate.corpus.files import rows, verify
 from evalgate.corpus.hit import Hit
 from evalgate.corpus.mixture import Mixture, load_mixture
+from evalgate.corpus.phi import People
 from evalgate.errors import EvalgateError, Exit, UsageError
 from evalgate.gate.plan import require_locked
 from evalgate.records import Record
@@ -154,7 +154,7 @@ def _data(project: Project, corpora: dict[str, Path]) -> Iterator[Check]:
     from evalgate.corpus.leakage import check_corpora
     from evalgate.crypto.seal import VARIABLE, SealKey
 
-    people = _People(project.root)
+    people = People(project.root)
     try:
         key = SealKey.at_hand() if os.environ.get(VARIABLE) else None
         gold = load_all(project.root, key)
@@ -172,35 +172,20 @@ def _data(project: Project, corpora: dict[str, Path]) -> Iterator[Check]:
             f"; sealed and not compared: {', '.join(report.unopened)}" if report.unopened else ""
         )
         yield holds("gold in the data", f"none in {report.rows} rows{unopened}")
-    yield people.check([hit for hit in report.hits if hit.kind == "phi"], report.rows)
+    yield _people(people, [hit for hit in report.hits if hit.kind == "phi"], report.rows)
 
 
-class _People:
-    """Looks for people in rows, with a scanner that has shown what it finds."""
-
-    def __init__(self, root: Path) -> None:
-        from evalgate.corpus.phi.proof import proved
-        from evalgate.corpus.phi.scanner import Scanner
-
-        self._scanner = Scanner()
-        self._proof = proved(self._scanner, root)
-
-    def __call__(self, row: Example) -> Iterator[Hit]:
-        yield from self._scanner.scan_rows([row])
-
-    def check(self, hits: list[Hit], rows_seen: int) -> Check:
-        what = "people in the data"
-        if not self._proof.holds:
-            return fails(
-                what,
-                "EG927 the scanner did not find enough of what was planted: its silence says nothing",
-                Exit.CLOSED,
-            )
-        if hits:
-            return fails(
-                what, f"EG928 {_told(hits)}; evalgate data check --phi shows all", Exit.CLOSED
-            )
-        return holds(what, f"none found in {rows_seen} rows")
+def _people(people: People, hits: list[Hit], rows_seen: int) -> Check:
+    what = "people in the data"
+    if not people.proof.holds:
+        return fails(
+            what,
+            "EG927 the scanner did not find enough of what was planted: its silence says nothing",
+            Exit.CLOSED,
+        )
+    if hits:
+        return fails(what, f"EG928 {_told(hits)}; evalgate data check --phi shows all", Exit.CLOSED)
+    return holds(what, f"none found in {rows_seen} rows")
 
 
 def _told(hits: list[Hit]) -> str:

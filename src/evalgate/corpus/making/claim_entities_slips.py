@@ -21,6 +21,7 @@ WRONG_DRUGS = ("amiodarone", "lithium", "carbidopa", "tacrolimus", "isotretinoin
 
 
 def written(entities: list[dict[str, Any]]) -> str:
+    """The entities as an answer: labels and texts, no offsets."""
     short = [{"label": e["label"], "text": e["text"]} for e in entities]
     return msgspec.json.encode(short).decode()
 
