@@ -339,6 +339,7 @@ def _register(root: Path, recipe: Recipe, spec: ModelSpec) -> None:
             table[name] = value
     if spec.args:
         table["args"] = list(spec.args)
+    table.add(tomlkit.nl())
     document["models"][recipe.output] = table
     write_whole(path, tomlkit.dumps(document).encode(), mode=0o666)
 

@@ -121,7 +121,7 @@ def _letter(rng: random.Random, case: dict[str, Any]) -> Made:
         "words": [low, high],
     }
     seeds = {"voice": voice, "form": form, "feature": feature, "gap": gap}
-    seeds |= {name: str(told.slots[name]) for name in ("plan", "num2", "untried")}
+    seeds |= {name: str(told.slots[name]) for name in ("plan", "untried")}
     seeds |= {"stale": case["old"]["not"]} if feature == "superseded" else {}
     return _made(told, given, expected, seeds)
 
@@ -209,8 +209,8 @@ def _wrong_names(made: Made, rng: random.Random) -> Iterator[Spoiled]:
         if GAPS.get(seeds["gap"]) != name:
             yield Spoiled(kind=kind, answer=answer.replace(own, swapped(rng, own)))
     if seeds["feature"] == "two":
-        own = elements["number"][0][0]
-        yield Spoiled(kind="other-claim", answer=answer.replace(own, seeds["num2"]))
+        own, other = elements["number"][0][0], made.expected["must_not"][-1][0][0]
+        yield Spoiled(kind="other-claim", answer=answer.replace(own, other))
     if seeds["plan"] in answer:
         other = "Marrowbone Prairie Health"
         yield Spoiled(kind="wrong-addressee", answer=answer.replace(seeds["plan"], other))

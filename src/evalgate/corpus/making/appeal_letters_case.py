@@ -272,7 +272,7 @@ class Case:
         }
 
     def never(self) -> list[Fact]:
-        """What no letter about the case may say."""
+        """What no letter about the case may say; the number of another claim comes last."""
         said = [*BARRED, *self.case["never"], "{untried} & tried|failed|took|probé|falló"]
         said += [self.case["old"]["not"]] if self.feature == "superseded" else []
         said += ["{num2}"] if self.feature == "two" else []

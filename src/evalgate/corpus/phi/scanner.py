@@ -59,7 +59,12 @@ class Scanner:
         return _unexcused(text, kept, self._allowed) if self._allowed else kept
 
     def scan_example(self, example: Example) -> Iterator[tuple[int, Finding]]:
-        """The findings in a row with the message each is in. What a made row declares as invented is nobody's: exactly that."""
+        """The findings in a row with the message each is in.
+
+        What a made row declares as invented is nobody's: exactly that. A row of templates alone holds nobody.
+        """
+        if example.from_templates:
+            return
         invented = example.invented if example.made_by is not None else ()
         for i, message in enumerate(example.messages):
             found = self.scan(message["content"])
