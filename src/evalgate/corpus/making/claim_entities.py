@@ -28,7 +28,7 @@ _MARK = re.compile("\ue000([A-Z_]+)\ue001(.+?)\ue002")
 _AT_START = re.compile("^((?:\ue000[A-Z_]+\ue001)?)(.)")
 _GIVEN = re.compile(r"^given |\bI[VM]\b|local|x1$|epidural|^DU$")
 _GIVEN_ES = re.compile(r"\bI[VM]\b|local|^x1$")
-_UNFIT_FOR_CHILDREN = re.compile(r"\{declined|\{denied|[Aa]dmitted|mailbox")
+_UNFIT_FOR_CHILDREN = re.compile(r"\{declined|\{denied|Smoking|spouse|lives alone|works nights")
 _ADULT_REGISTERS = ("phone", "nurse", "letter", "message", "voicemail", "nota", "carta", "mensaje")
 _PAPER = ("examiner", "request", "discharge", "letter", "form", "revision", "carta", "formulario")
 _PLANNED = ("surgery", "infusion", "eye", "behavioral", "rehab", "clinic")
@@ -228,7 +228,7 @@ class _Scene:
             "sx": "F" if woman else "M",
             "age": str(self.age),
         }
-        self.own_number = self.keep(own)
+        self.keep(own)
         return slots | {"mid": mark("MEMBER_ID", own)} | self.numbers()
 
     def man(self, *, woman: bool) -> str:

@@ -114,6 +114,7 @@ def _made(
         seeds={
             "field": tale.story["field"],
             "story": tale.story["key"],
+            "sensitive": tale.story.get("sensitive", "no"),
             "threads": "+".join(tale.threads),
             "register": tale.register,
             "noise": noise,
