@@ -78,24 +78,6 @@ def test_no_parquet_at_all_is_told(tmp_path):
     assert problems(tmp_path / "no.parquet")[0] == [(0, "EG101")]
 
 
-LONG = """
-import resource
-from pathlib import Path
-from evalgate.corpus.files import rows
-print(sum(1 for _ in rows(Path(sys.argv[1]), strict=False)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-"""
-
-
-def test_a_table_of_very_long_rows_is_not_held_whole(tmp_path):
-    turns = [{"role": "user", "content": "word " * 800_000}, {"role": "assistant", "content": "a"}]
-    path = table(tmp_path / "a.parquet", *(outside(id=str(n), messages=turns) for n in range(150)))
-    out, err = (process := child(LONG, path)).communicate()
-    assert process.returncode == 0, err
-    number, peak = out.split()
-    assert int(number) == 150
-    assert float(peak) < 400  # MiB, of 570 that the rows have
-
-
 ABSENT = """
 sys.modules["datasets"] = sys.modules["pyarrow"] = None
 from pathlib import Path
