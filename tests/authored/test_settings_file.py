@@ -113,7 +113,7 @@ def test_an_unknown_model_is_a_usage_error_with_the_nearest_name(tmp_path):
 FAULTS = {
     "an unknown table": (
         "[model_]\n",
-        "1:2: EG105 model_: found an unknown key, expected one of models, servers, judge, default, retention. Did you mean `models`?",
+        "1:2: EG105 model_: found an unknown key, expected one of models, servers, judge, default, retention, training. Did you mean `models`?",
     ),
     "models that are no table": ("models = 3\n", "1:10: EG107 models: found 3, expected a table."),
     "a model that is no table": (

@@ -140,7 +140,8 @@ def test_people_in_the_data_block_and_are_not_quoted(project):
         {"role": "user", "content": "Patient: Wilhelmina Oakhurst, SSN 219-09-9999. Classify it."},
         {"role": "assistant", "content": "DENY"},
     )
-    project.corpus(*(example(n, **({"messages": messages} if n == 9 else {})) for n in range(60)))
+    found = {"messages": messages, "made_by": None}
+    project.corpus(*(example(n, **(found if n == 9 else {})) for n in range(60)))
     project.mixture()
     told = refused(project, "people in the data", "EG928")
     assert "row-9" in told

@@ -101,6 +101,7 @@ def summary(found: Qualification) -> str:
         "by code": "code answers {}",
         "clinician only": "leaves {} to clinicians",
     }
+    counts = [(n, standing) for n, standing in counts if n or standing != "by code"]
     listed = ", ".join(told[standing].format(n) for n, standing in counts)
     total = len(found.criteria)
     return f"Of {total} {'criterion' if total == 1 else 'criteria'} {listed}."
