@@ -51,7 +51,7 @@ def mts_dialog(root: Path) -> list[Example]:
 def aci_bench(root: Path) -> Gold:
     names = ("train", "valid", "clinicalnlp_taskB_test1")
     paths = (root / "aci-bench" / f"{name}.csv" for name in names)
-    return gold_of("aci", ((row["dialogue"], row["note"]) for p in paths for row in table(p)))
+    return gold_of("aci_bench", ((row["dialogue"], row["note"]) for p in paths for row in table(p)))
 
 
 def pubmedqa(root: Path) -> list[Example]:

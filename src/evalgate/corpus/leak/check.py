@@ -54,7 +54,7 @@ class Report(Record, kw_only=True):
 
 
 class Leakage:
-    """Takes rows one by one; `report` says what was found. Memory: 200 bytes and an id a row, and what is found.
+    """Takes rows one by one; `report` says what was found. Memory: about 0.4 kB a row, and what is found.
 
     With `show_text` the evidence of a leak quotes the words in common, never those of a sealed set.
     """
