@@ -22,7 +22,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 TASKS = ("appeal_letters", "claim_entities", "denial_reasons", "history_summary", "policy_qa")
-_WORDS = ["the", "plan", "covers", "one", "visit", "a", "year", "after", "the", "deductible", "was", "met", "and", "the", "claim", "was", "filed", "in", "time"]
+_WORDS = [
+    "the",
+    "plan",
+    "covers",
+    "one",
+    "visit",
+    "a",
+    "year",
+    "after",
+    "the",
+    "deductible",
+    "was",
+    "met",
+    "and",
+    "the",
+    "claim",
+    "was",
+    "filed",
+    "in",
+    "time",
+]
 
 
 def values(rows: int) -> Iterator[dict]:

@@ -45,7 +45,7 @@ def test_the_gate_is_open_for_right_answers_and_shut_for_a_third_of_wrong_ones(t
 
 
 def test_the_table_has_a_row_for_every_kind_of_fault(capsys, tmp_path):
-    spoiled_table.main(102, "claim_entities")
+    spoiled_table.main(["claim_entities"], 102)
     printed = capsys.readouterr().out.splitlines()
     kinds = Bench("claim_entities", 102, tmp_path / "again").kinds
     assert [line.split(" | ")[1] for line in printed[3:]] == kinds

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
             "evalgate.cli.data:mix",
             "choose which rows of which corpora are trained how often",
         ),
+        "phi": (
+            "evalgate.cli.phi:phi",
+            "look for people in gold, runs, logs, reports and rows",
+        ),
         "show": ("evalgate.cli.data:show", "what a corpus holds, and a page of sample rows"),
         "synthesize": ("evalgate.cli.data_synthesize:synthesize", "make synthetic examples"),
         "withdraw": (

@@ -192,10 +192,10 @@ class _Told:
         now = time.monotonic()
         if task != self._task or done == 1:
             self._task, self._started = task, now
-        if now - self._last < _EVERY or done == total:
+        if now - self._last < _EVERY or done in (1, total):
             return
         self._last = now
-        left = (now - self._started) / done * (total - done)
+        left = (now - self._started) / (done - 1) * (total - done)  # since the first one
         line = f"{task}: {self._did} {done:,} of {total:,} {self._what}, about {left:.0f} s left"
         click.echo(line, err=True)
 

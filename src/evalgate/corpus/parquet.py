@@ -77,7 +77,9 @@ def _values(path: Path) -> Iterator[dict[str, Any]]:
         groups = (file.metadata.row_group(n) for n in range(file.metadata.num_row_groups))
         a_row = sum(group.total_byte_size for group in groups) / max(1, file.metadata.num_rows)
         for first in file.iter_batches(batch_size=_FIRST, columns=columns):
-            a_row = max(a_row, first.nbytes / max(1, first.num_rows))  # rows alike are small on disk
+            a_row = max(
+                a_row, first.nbytes / max(1, first.num_rows)
+            )  # rows alike are small on disk
             break
         size = max(1, min(BATCH, int(_BATCH_BYTES / max(1, a_row))))  # long rows: fewer at once
         for batch in file.iter_batches(batch_size=size, columns=columns):

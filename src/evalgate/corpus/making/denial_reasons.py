@@ -121,6 +121,8 @@ class _Story:
             "member": common.member_numbers(rng)[0],
             "phone": common.phone(rng),
             "auth": f"AU{common.digits(rng, 6)}",
+            "code": f"{pick(rng, 'BDKMPW')}{rng.randint(101, 989)}",
+            "pol": f"{pick(rng, ('MP', 'TA', 'CG'))}-{rng.randint(1100, 9800)}",
         }
         month = (dos - timedelta(days=rng.randint(20, 90))).month
         slots = self.keep(invented) | {
@@ -144,8 +146,6 @@ class _Story:
             "miles": str(rng.randint(6, 38)),
             "years": str(rng.randint(2, 4)),
             "sec": f"{rng.randint(2, 14)}({pick(rng, 'abcdef')})",
-            "pol": f"{pick(rng, ('MP', 'TA', 'CG'))}-{rng.randint(1100, 9800)}",
-            "code": f"{pick(rng, 'BDKMPW')}{rng.randint(101, 989)}",
             "window": str(pick(rng, (60, 90, 120, 180))),
         }
         return service, slots

@@ -22,6 +22,9 @@ class Finding(Record, kw_only=True):
         return f"{self.type} at characters {self.start}-{self.end} ({self.reason})"
 
 
+PRESIDIO, MODEL = "Presidio", "a model"
+"""Reasons of a second opinion: it adds findings and takes the characters of no other."""
+
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _ALIKE = str.maketrans(
     {

@@ -8,19 +8,22 @@ from pathlib import Path
 from evalgate.corpus.example import Example
 from evalgate.corpus.hit import Hit
 from evalgate.corpus.phi.proof import Proof, proved
-from evalgate.corpus.phi.scanner import Scanner
+from evalgate.corpus.phi.settings import scanner_of
 
 
 class People:
     """A check of rows, one by one, for `corpus.leakage.check_corpora`. Its silence counts only if `proof.holds`."""
 
     def __init__(self, root: Path) -> None:
-        """Tries the scanner on planted data first, or finds in the project that it was tried before: some seconds."""
-        self._scanner = Scanner()
-        self.proof: Proof = proved(self._scanner, root)
+        """Tries the project's scanner on planted data first, or finds that it was tried before: some seconds.
+
+        Raises FileProblems (EG883) and UsageError (EG884) for a phi.toml that cannot be followed.
+        """
+        self.scanner = scanner_of(root)
+        self.proof: Proof = proved(self.scanner, root)
 
     def __call__(self, row: Example) -> Iterator[Hit]:
-        yield from self._scanner.scan_rows([row])
+        yield from self.scanner.scan_rows([row])
 
     @property
     def told(self) -> str:

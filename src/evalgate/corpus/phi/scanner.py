@@ -11,7 +11,7 @@ from importlib.resources import files
 from evalgate import digest
 from evalgate.corpus.example import Example
 from evalgate.corpus.hit import Hit
-from evalgate.corpus.phi.finding import Finding, Folded
+from evalgate.corpus.phi.finding import MODEL, PRESIDIO, Finding, Folded
 from evalgate.corpus.phi.labels import WEAK, dates, labelled
 from evalgate.corpus.phi.names import names
 from evalgate.corpus.phi.shapes import shapes
@@ -23,7 +23,15 @@ BUILT_IN: tuple[Detector, ...] = (labelled, dates, shapes, names)
 """First ones win where two detectors claim the same characters."""
 
 
-_SOURCES = ("finding.py", "labels.py", "names.py", "scanner.py", "shapes.py", "words.py")
+_SOURCES = (
+    "finding.py",
+    "labels.py",
+    "names.py",
+    "presidio.py",
+    "scanner.py",
+    "shapes.py",
+    "words.py",
+)
 
 _PLAIN = ("EMAIL", "URL", "IP", "ADDRESS", "SSN")
 """Shapes that no label beside them makes anything else."""
@@ -111,11 +119,12 @@ def scan_rows(rows: Iterable[Example]) -> Iterator[Hit]:
 def _apart(found: list[Finding]) -> list[Finding]:
     """The findings without those whose characters an earlier or a longer one claims; in order of place.
 
-    Names and what a mere word gives away come last: both claim whole lines easily.
+    Names and what a mere word gives away come late: both claim whole lines easily. A second opinion comes last.
     """
     ranked = sorted(
         enumerate(found),
         key=lambda f: (
+            f[1].reason in (PRESIDIO, MODEL),
             f[1].type not in _PLAIN,
             f[1].type == "NAME",
             f[1].reason == WEAK,
