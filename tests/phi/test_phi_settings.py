@@ -62,11 +62,12 @@ def test_a_file_that_cannot_be_followed_is_refused(tmp_path, text, told):
     assert told in str(refused.value)
 
 
-def test_an_own_scanner_proves_itself_and_a_kept_proof_is_not_anothers(tmp_path):
-    assert People(project(tmp_path, OWN)).proof.holds
-    people = People(project(tmp_path, OWN + "\n[[allow]]\ntext = 'Silver'\nreason = 'a plan'\n"))
+def test_an_own_scanner_proves_itself_and_a_changed_file_asks_for_another_proof(tmp_path):
+    people = People(project(tmp_path, OWN))
+    assert people.proof.holds
     assert people.proof.scanner == people.scanner.digest
-    assert len(list((tmp_path / ".evalgate/phi").iterdir())) == 2
+    changed = OWN + "\n[[allow]]\ntext = 'Silver'\nreason = 'a plan'\n"
+    assert scanner_of(project(tmp_path, changed)).digest != people.proof.scanner
 
 
 def test_what_is_asked_for_and_absent_is_refused_not_left_out(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ def main(tasks: Sequence[str] = TASKS, most: int = 420) -> None:
     head = ["task", "fault", "planted", "caught", "by `correct`", "by", *shares]
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for task in tasks:
-        items = min(most, ITEMS.get(task, 200))
+        items = min(most, ITEMS.get(task, 250))
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(task, items, Path(folder))
             whole = sum(min(marks.values()) == 1 for marks in bench.before.values())

@@ -95,7 +95,8 @@ def test_invented_names_and_numbers_are_in_the_row_and_telephones_are_fictional(
 
 def test_no_two_rows_are_nearly_the_same(made):
     assert alike([said(m) for m in made]) == []
-    plain = [without_figures(said(m)) for m in made]
+    # A feed is in capitals, of which nothing would be left.
+    plain = [without_figures(said(m)) for m in made if m.seeds.get("register") != "feed"]
     assert len({i for pair in alike(plain) for i in pair}) < MOST_NEAR * len(made)
 
 

@@ -93,8 +93,19 @@ def test_languages_registers_hard_parts_and_cases_are_all_told(narratives):
         assert set(table(name)["register"]) <= {m.seeds["register"] for m in narratives}
     hard = {part for m in narratives for part in m.seeds["hard"].split()}
     assert {*claim_entities_hard()} <= hard
+    for m in narratives:  # what a scene is said to be hard by is told in it
+        if "conflict_member" in m.seeds["hard"] and "noise" not in m.seeds:
+            assert len([w for w in m.invented if same_form(w, number(m)) and w != number(m)]) >= 1
     assert 0.01 < sum(m.expected == [] for m in narratives) / len(narratives) < 0.06
     assert sum("noise" in m.seeds for m in narratives) > 100
+
+
+def number(m):
+    return next(e["text"] for e in m.expected if e["label"] == "MEMBER_ID")
+
+
+def same_form(a, b):
+    return re.sub(r"\d", "0", a) == re.sub(r"\d", "0", b)
 
 
 def claim_entities_hard():
@@ -134,7 +145,7 @@ def test_every_document_mode_service_and_plan_is_told_and_no_word_gives_the_labe
     services = table("denial_reasons_services")["service"]
     assert len({m.seeds["service"] for m in denials}) > len(services)  # of both languages
     assert 0.12 < sum(m.seeds["language"] == "es" for m in denials) / len(denials) < 0.3
-    for word in ("authorization", "network", "records", "necessary", "approval", "contract"):
+    for word in ("authorization", "network", "records", "approval", "contract", "guideline"):
         labels = {m.expected for m in denials if word in m.input["text"]}
         assert len(labels) >= 3, word
 

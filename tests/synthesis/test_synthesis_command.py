@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from synthesis_project import Project
+from synthesis_project import ROOT, Project
 
 from evalgate.corpus.files import load_manifest, rows, verify
 from evalgate.corpus.synthesis import TASKS, template_of
@@ -177,3 +178,21 @@ def test_rows_are_readable_by_their_owner_alone_and_hold_what_a_suite_can_be_tri
         text = row["input"]["narrative"]
         assert all(text[e["start"] : e["end"]] == e["text"] for e in row["expected"])
         assert text in row["messages"][-2]["content"]
+
+
+@pytest.mark.slow
+def test_made_rows_hold_nothing_of_the_gold_sets(project):
+    """Five hundred of each task against the project's own gold, the prompts' boilerplate apart."""
+    shutil.copytree(ROOT / "goldsets", project.root / "goldsets")
+    done = project.synthesize("--out", "data/x", "--rows", "2500", "--seed", "5")
+    assert done.returncode == 0, done.stderr
+    checked = subprocess.run(
+        [*project.argv()[:4], "check", "data/x", "--training", "--json"],
+        cwd=project.root,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert json.loads(checked.stdout)["hits"] == []
+    assert checked.returncode == 0

@@ -18,7 +18,7 @@ UNSEEN = {("history_summary", "invented-event"), ("history_summary", "own-opinio
 
 @pytest.fixture(params=TASKS)
 def bench(request, tmp_path: Path) -> Bench:
-    return Bench(request.param, SIZES[request.param], tmp_path)
+    return Bench(request.param, SIZES[request.param], tmp_path, fewest=1000)
 
 
 def test_right_answers_are_right_by_every_measure_and_every_kind_of_fault_is_caught(bench):

@@ -132,6 +132,8 @@ class _Scene:
         voice = own["voice"]
         base = "third" if voice in ("request", "pharmacy") else voice
         hard = weighted(rng, book["world"]["hard"]).split()
+        if given and "conflict_dose" in hard:
+            hard = ["none"]
         self.seeds |= {"register": register, "hard": " ".join(hard)}
         style = "terse" if voice in ("terse", "feed") else "lines" if voice == "form" else "prose"
         slots = self.people() | self.days(style) | self.money(register) | self.numbers()
@@ -155,20 +157,15 @@ class _Scene:
         """A wording of one part of a narrative, none where the scene has no such part."""
         if name == "none" or (name == "history" and "cdx" not in self.seeds):
             return []
-        if name in ("med", "med_given"):
-            if "conflict_dose" in hard and "conflict_dose" in wordings:
+        if name == "med":
+            if "conflict_dose" in hard:
                 return []  # the correction names drug and dose
-            name = "med_given" if given and "med_given" in wordings else "med"
-        if name == "conflict_dose" and (given or name not in wordings):
-            return [pick(self.rng, wordings["med_given" if given else "med"])]
+            name = "med_given" if given else "med"
         if name == "visit" and "stay" in wordings and self.seeds["place"] == "hospital":
             name = pick(self.rng, ("visit", "visit", "stay"))
-        if name not in wordings:
-            return []
         cards = wordings[name]
-        if (
-            name == "open" and "conflict_member" in hard
-        ):  # the right number comes with the correction
+        if name == "open" and "conflict_member" in hard:
+            # The right number comes with the correction.
             cards = [re.sub(r"\{mid\}", "{wrong_mid}", card) for card in cards]
         if self.age < 18:
             cards = [card for card in cards if not _UNFIT_FOR_CHILDREN.search(card)] or cards

@@ -91,7 +91,7 @@ _TABLE = _table()
 _BIRTH_KEYS = tuple(_alike(w) for w in _HEADS["DATE_OF_BIRTH"].split())
 _EVENT_KEYS = tuple(_alike(w) for w in _EVENTS.split())
 _VALUE = re.compile(
-    r"(?<![\w.])(?<!\d,)(?=[\w./-]*\d)[^\W_]+(?:[-._/][^\W_]+)*(?: (?=[\w-]*\d)[\dOlISBZ]{2,}(?:-[\dOlISBZ]+)*)*"
+    r"(?<![\w.])(?<!\d,)(?=[\w./-]{0,60}\d)[^\W_]{1,40}(?:[-._/][^\W_]{1,40}){0,8}(?: (?=[\w-]{0,40}\d)[\dOlISBZ]{2,20}(?:-[\dOlISBZ]{1,20}){0,4}){0,6}"
 )
 _WORDS = re.compile(r"[^\W_]+|#")
 _TAG = re.compile(r"<[^<>]{0,60}>")

@@ -126,7 +126,7 @@ _AFTER_PEOPLE = re.compile(
 )
 _LOWER = re.compile(
     r"(?:\b(?:my name is|my name's|name is|patient name|member name|full name|this is (?=\w+ \w+ (?:calling|speaking|here)))\s*[:=]?\s*"
-    r"|(?:^|\n)\s*(?:patient|member|subscriber|name)\s*:\s*"
+    r"|(?:^|\n) {0,8}(?:patient|member|subscriber|name) {0,2}: {0,2}"
     r"|(?<![\w.])(?:mr|mrs|dr|ms)\.? (?!\w+['’]))(?P<name>[^\W\d_][^\W\d_'’-]+(?: [^\W\d_][^\W\d_'’-]+){0,2})",
 )
 _HAIL = re.compile(r"(?:^|[\n\].!?:] *)(?:hi|hello|hey|dear|good morning|good afternoon|good evening|thanks|thank you)[ ,]{1,3}(?P<name>[a-z][a-z'’-]+)(?= ?[,.!?\n]| how\b|$)")  # fmt: skip

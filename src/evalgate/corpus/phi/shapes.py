@@ -160,14 +160,14 @@ _NOT_STREETS = frozenset(
 
 _SHAPES: tuple[tuple[str, str, re.Pattern[str], Callable[[re.Match[str]], bool]], ...] = (
     ("EMAIL", "an address with @",
-     re.compile(r"[\w.+%'-]*[\w%+-] ?(?:@|©|®|\(at\)|\[at\]|%40)[\w-]+(?: ?[.,] ?[\w-]{2,})+", re.IGNORECASE), _anything),
+     re.compile(r"[\w.+%'-]{0,63}[\w%+-] ?(?:@|©|®|\(at\)|\[at\]|%40)[\w-]{1,63}(?: ?[.,] ?[\w-]{2,63}){1,6}", re.IGNORECASE), _anything),
     ("EMAIL", "an address in words",
-     re.compile(r"\b[\w.+-]+ (?:at|\(at\)|\[at\]) [\w-]+(?: ?\. ?| dot )(?:com|org|net|edu|gov|io|co|us|info)\b", re.IGNORECASE), _anything),
+     re.compile(r"\b[\w.+-]{1,64} (?:at|\(at\)|\[at\]) [\w-]+(?: ?\. ?| dot )(?:com|org|net|edu|gov|io|co|us|info)\b", re.IGNORECASE), _anything),
     ("URL", "a scheme or www", re.compile(r"\b(?:h[tf]{1,3}p{1,2}s{0,2}[:;]/{1,3}|\bw{2,5}[.,])[^\s<>\"')\]]{3,}[\w/]", re.IGNORECASE), _anything),
     ("URL", "a host and a path",
-     re.compile(r"(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|io|me|us|co|health|uk|de|ca)/[^\s<>\"')\]]*[\w/]", re.IGNORECASE), _anything),
+     re.compile(r"(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,8}(?:com|org|net|edu|gov|info|io|me|us|co|health|uk|de|ca)/[^\s<>\"')\]]*[\w/]", re.IGNORECASE), _anything),
     ("IP", "four numbers", re.compile(rf"(?<![\w.,]){D}{{1,4}}(?:[.,]{D}{{1,4}}){{3}}(?![\w]|[.,]\d)"), _is_four_numbers),
-    ("IP", "hexadecimal groups", re.compile(r"(?<!\w)(?:\w{1,5}[:;]){2,7}(?:[:;]?\w{1,5}){1,6}(?!\w|[:;]\w)"), _is_hexadecimal),
+    ("IP", "hexadecimal groups", re.compile(r"(?<!\w)(?:\w{1,5}[:;]{1,2}){2,7}\w{1,5}(?!\w|[:;]\w)"), _is_hexadecimal),
     ("OTHER_ID", "a UUID", re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), _anything),
     ("MEMBER_ID", "a Medicare number",
      re.compile(r"\b[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d\b"), _anything),
