@@ -1,6 +1,7 @@
 """LoRA in the base model's own precision. Run by `evalgate gate train`, on a job that has passed the gate."""
 
 from pathlib import Path
+from typing import Literal
 
 from evalgate import training
 
@@ -8,7 +9,7 @@ from evalgate import training
 class Config(training.LoopConfig, kw_only=True):
     """`dtype`: float32 is exact and slow, bfloat16 what accelerators like."""
 
-    dtype: str = "float32"
+    dtype: Literal["float32", "bfloat16"] = "float32"
 
 
 def train(work: training.Workshop) -> None:

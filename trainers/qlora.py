@@ -1,6 +1,7 @@
 """QLoRA: the base model in NF4 with double quantisation, an adapter over it (Dettmers et al. 2023, arXiv:2305.14314)."""
 
 from pathlib import Path
+from typing import Literal
 
 from evalgate import training
 
@@ -8,7 +9,7 @@ from evalgate import training
 class Config(training.LoopConfig, kw_only=True):
     """`compute_dtype`: of the multiplications; the weights are 4-bit."""
 
-    compute_dtype: str = "bfloat16"
+    compute_dtype: Literal["float32", "bfloat16"] = "bfloat16"
 
 
 def train(work: training.Workshop) -> None:

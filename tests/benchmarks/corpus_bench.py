@@ -134,11 +134,11 @@ def read_parquet(rows: int, at: Path) -> None:
 
 def mix(rows: int, at: Path) -> None:
     from evalgate.corpus.counting import counter
-    from evalgate.corpus.mix import Recipe
+    from evalgate.corpus.mix import Blend
     from evalgate.corpus.mixture import mix as mixed
 
     with counter(None, at) as counting:
-        assert mixed(at, "m", [at / "jsonl"], recipe=Recipe(), counter=counting).rows == rows
+        assert mixed(at, "m", [at / "jsonl"], recipe=Blend(), counter=counting).rows == rows
 
 
 def alone(rows: int, at: Path) -> None:

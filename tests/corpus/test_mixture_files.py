@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from evalgate.corpus.counting import WORDS, Counter, counter
 from evalgate.corpus.files import load_manifest, rows
-from evalgate.corpus.mix import Recipe
+from evalgate.corpus.mix import Blend
 from evalgate.corpus.mixture import Place, load_mixture, mix, places
 from evalgate.errors import FileProblems, IntegrityError, UsageError
 
@@ -32,7 +32,7 @@ def project(tmp_path):
 
 def mixed(project, name, corpora, **asked):
     with counter(None, project) as counting:
-        return mix(project / "data", name, [project / "data" / c for c in corpora], recipe=Recipe(**asked), counter=counting)  # fmt: skip
+        return mix(project / "data", name, [project / "data" / c for c in corpora], recipe=Blend(**asked), counter=counting)  # fmt: skip
 
 
 def test_equal_options_give_an_equal_list_whatever_order_the_corpora_come_in(project):
@@ -83,7 +83,7 @@ def test_only_what_the_assistant_says_is_trained_and_all_of_it(tmp_path):
 
 def test_a_tokenizers_counts_are_taken_as_they_come(project):
     counting = Counter(lambda texts: [len(t) for t in texts], "letters", "sha256:x")
-    mixture = mix(project / "data", "m", [project / "data/one"], recipe=Recipe(), counter=counting)
+    mixture = mix(project / "data", "m", [project / "data/one"], recipe=Blend(), counter=counting)
     assert mixture.tasks["policy_qa"].trained_tokens == sum(len(f"Answer {n}.") for n in range(40))
     assert (mixture.tokens, mixture.tokenizer) == ("letters", "sha256:x")
 
@@ -145,7 +145,7 @@ import os, signal
 from pathlib import Path
 from evalgate.corpus import mixture
 from evalgate.corpus.counting import counter
-from evalgate.corpus.mix import Recipe
+from evalgate.corpus.mix import Blend
 root = Path(sys.argv[1])
 if sys.argv[2] == "before the manifest":
     mixture.write_whole = lambda *a: os.kill(os.getpid(), signal.SIGKILL)
@@ -153,7 +153,7 @@ else:
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
 with counter(None, root) as counting:
-    mixture.mix(root / "data", "m", [root / "data/one"], recipe=Recipe(), counter=counting)
+    mixture.mix(root / "data", "m", [root / "data/one"], recipe=Blend(), counter=counting)
 """
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evalgate.corpus.mix import Recipe, order, rows_of_tasks
+from evalgate.corpus.mix import Blend, order, rows_of_tasks
 from evalgate.errors import UsageError
 
 tasks = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 3000), min_size=1)
 recipes = st.builds(
-    Recipe,
+    Blend,
     temperature=st.sampled_from([0.1, 0.5, 1.0, 2.0, 3.0, 5.0, 1000.0]),
     cap_repeats=st.integers(1, 6),
     max_share=st.dictionaries(st.sampled_from("abc"), st.sampled_from(["0.05", "0.1", "0.29", "0.333", "0.5", "1"]), max_size=3),
@@ -85,25 +85,25 @@ def test_what_is_refused_cannot_be_had(available, recipe):
 
 def test_temperature_one_leaves_shares_as_they_are_and_a_high_one_makes_them_equal():
     available = {"a": 1000, "b": 100}
-    assert rows_of_tasks(available, Recipe(temperature=1.0)) == available
-    assert rows_of_tasks(available, Recipe(temperature=1000.0, cap_repeats=100, rows=1000)) == {"a": 501, "b": 499}  # fmt: skip
-    assert rows_of_tasks({"a": 900, "b": 100}, Recipe(rows=400)) == {"a": 300, "b": 100}  # 30 : 10
+    assert rows_of_tasks(available, Blend(temperature=1.0)) == available
+    assert rows_of_tasks(available, Blend(temperature=1000.0, cap_repeats=100, rows=1000)) == {"a": 501, "b": 499}  # fmt: skip
+    assert rows_of_tasks({"a": 900, "b": 100}, Blend(rows=400)) == {"a": 300, "b": 100}  # 30 : 10
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, 0.09, 1001.0, math.nan, math.inf])
 def test_a_temperature_that_says_nothing_is_refused(temperature):
     with pytest.raises(UsageError, match="EG831"):
-        rows_of_tasks({"a": 1}, Recipe(temperature=temperature))
+        rows_of_tasks({"a": 1}, Blend(temperature=temperature))
 
 
 @pytest.mark.parametrize(
     ("available", "recipe", "told"),
     [
-        ({"a": 10}, Recipe(max_share={"b": "0.5"}), "share for b"),
-        ({"a": 10}, Recipe(max_share={"a": "0.5"}), "at most 0 rows"),
-        ({"a": 10, "b": 10}, Recipe(rows=81), "at most 80 rows"),
-        ({"a": 1000, "b": 10}, Recipe(rows=3, temperature=1.0), "b would get no row"),
-        ({"a": 10, "b": 10}, Recipe(max_share={"b": "0"}), "b would get no row"),
+        ({"a": 10}, Blend(max_share={"b": "0.5"}), "share for b"),
+        ({"a": 10}, Blend(max_share={"a": "0.5"}), "at most 0 rows"),
+        ({"a": 10, "b": 10}, Blend(rows=81), "at most 80 rows"),
+        ({"a": 1000, "b": 10}, Blend(rows=3, temperature=1.0), "b would get no row"),
+        ({"a": 10, "b": 10}, Blend(max_share={"b": "0"}), "b would get no row"),
     ],
 )
 def test_a_mixture_that_cannot_be_had_is_refused_and_says_why(available, recipe, told):

@@ -1,18 +1,21 @@
 """The scanner for people's data: what it finds, what is excused, and that its silence is never taken on trust."""
 
 import json
+from collections import Counter
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training.training_project import example
+from training.training_project import ROOT, example
 
 from evalgate.corpus.example import MadeBy
 from evalgate.corpus.phi import People, Scanner, scan, scan_example
 from evalgate.corpus.phi.planted import plant, types
 from evalgate.corpus.phi.proof import prove, proved
+from evalgate.corpus.phi.settings import scanner_of
 from evalgate.corpus.phi.shapes import is_npi
+from evalgate.corpus.synthesis import TASKS, makers, rows_of, template_of
 
 NOTE = "Patient: Wilhelmina Oakhurst\nSSN 219-09-9999\nPhone: 555-0134"
 
@@ -49,25 +52,46 @@ def row(**more):
         {"role": "user", "content": NOTE},
         {"role": "assistant", "content": "DENY"},
     )
-    return example(1, messages=messages, **more)
+    return example(**{"number": 1, "messages": messages} | more)
 
 
-def test_what_a_rewritten_row_declares_is_excused_and_nothing_else():
-    rewritten = MadeBy(template="notes@1", seed=1, model="sha256:aa")
-    every = {NOTE[f.start : f.end] for _, f in scan_example(row(made_by=rewritten))}
-    assert {"Wilhelmina Oakhurst", "219-09-9999"} <= every
-    left = scan_example(row(made_by=rewritten, invented=("Wilhelmina Oakhurst",)))
-    assert {NOTE[f.start : f.end] for _, f in left} == every - {"Wilhelmina Oakhurst"}
-
-
-def test_a_row_of_templates_alone_is_nobodys_and_any_other_origin_is_scanned():
-    assert list(scan_example(row())) == []
-    for more in (
-        {"made_by": None, "invented": ("Wilhelmina Oakhurst", "219-09-9999")},
-        {"source": "Northfield"},
-        {"parents": ("row-0",)},
+def test_a_rows_own_word_excuses_nothing():
+    """Whoever writes a row can write that a template made it, or that a name in it is invented."""
+    said = {NOTE[f.start : f.end] for _, f in scan_example(row(made_by=None))}
+    assert {"Wilhelmina Oakhurst", "219-09-9999"} <= said
+    for made_by in (
+        MadeBy(template="notes@1", seed=1),
+        MadeBy(template=f"notes@{template_of('claim_entities')}", seed=1),
     ):
-        assert list(scan_example(row(**more))), more
+        forged = row(
+            id="claim_entities.s0.0000001",
+            task="claim_entities",
+            made_by=made_by,
+            invented=("Wilhelmina Oakhurst", "219-09-9999"),
+        )
+        assert {NOTE[f.start : f.end] for _, f in scan_example(forged)} == said
+
+
+def made_rows(task, count=20):
+    (maker,) = makers(ROOT, [task])
+    return list(rows_of(maker, count, seed=5, processes=1, redrawn=Counter()))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_made_rows_are_nobodys_because_they_are_made_again(task):
+    scanner = scanner_of(ROOT)
+    assert [f for one in made_rows(task) for f in scanner.scan_example(one)] == []
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_name_that_was_put_into_a_made_row_is_found_where_it_stands(task):
+    scanner = scanner_of(ROOT)
+    for one in made_rows(task, 5):
+        *before, last = one.messages
+        changed = {**last, "content": f"{last['content']}\n{NOTE}"}
+        edited = msgspec.structs.replace(one, messages=(*before, changed))
+        found = {changed["content"][f.start : f.end] for _, f in scanner.scan_example(edited)}
+        assert {"Wilhelmina Oakhurst", "219-09-9999"} <= found
 
 
 def test_a_blind_scanner_does_not_prove_itself(monkeypatch):

@@ -13,7 +13,7 @@ from terms.trained import base, corpus, listed, row, trained
 
 from evalgate.authored.keyring import GATE
 from evalgate.corpus.counting import counter
-from evalgate.corpus.mix import Recipe
+from evalgate.corpus.mix import Blend
 from evalgate.corpus.mixture import mix
 from evalgate.errors import IntegrityError, UsageError
 from evalgate.release.withdraw import contracts, dependents, withdraw
@@ -56,7 +56,7 @@ def blend(root: Path, name: str, *corpora: str, **how) -> None:
             root / "data",
             name,
             [root / "data" / c for c in corpora],
-            recipe=Recipe(**how),
+            recipe=Blend(**how),
             counter=words,
         )
 

@@ -9,7 +9,7 @@ from harness import Project
 
 from evalgate.corpus.counting import counter
 from evalgate.corpus.example import Example, MadeBy
-from evalgate.corpus.mix import Recipe as Blend
+from evalgate.corpus.mix import Blend
 from evalgate.corpus.mixture import mix
 from evalgate.corpus.writer import Writer
 from evalgate.gate.plan import lock_plan

@@ -169,7 +169,7 @@ def mix(
     del verbose
     from evalgate.corpus.counting import WORDS, counter
     from evalgate.corpus.files import load_manifest
-    from evalgate.corpus.mix import Recipe
+    from evalgate.corpus.mix import Blend
     from evalgate.corpus.mixture import mix as mixed
 
     root = project_root()
@@ -177,7 +177,7 @@ def mix(
     total = sum(load_manifest(path).rows for path in corpora)
     with counter(tokenizer, root) as counting, _bar(total) as bar:
         found = mixed(
-            root / "data", name, corpora, recipe=Recipe(**asked), counter=counting, seen=bar.update
+            root / "data", name, corpora, recipe=Blend(**asked), counter=counting, seen=bar.update
         )
     _tell_mixture(found)
     if found.tokens == WORDS:

@@ -54,12 +54,6 @@ class Example(Record, kw_only=True):
         return f"<Example {self.id}>"
 
     @property
-    def from_templates(self) -> bool:
-        """Whether every word of it comes from a template: no model, no source and no other row had a part in it."""
-        made = self.made_by
-        return made is not None and not (made.model or self.parents or self.source)
-
-    @property
     def text(self) -> str:
         """The contents of all messages, a line between them."""
         return "\n".join(message["content"] for message in self.messages)

@@ -32,7 +32,7 @@ CAP_REPEATS = 4
 (Muennighoff et al. 2023, arXiv:2305.16264). Nobody has shown it for every fine-tuning; compare candidates."""
 
 
-class Recipe(Record, kw_only=True):
+class Blend(Record, kw_only=True):
     """What a mixture is asked to be. `rows`: None for as many as there are; `max_share`: decimal shares by task."""
 
     temperature: float = 2.0
@@ -42,7 +42,7 @@ class Recipe(Record, kw_only=True):
     seed: int = 0
 
 
-def rows_of_tasks(available: Mapping[str, int], recipe: Recipe) -> dict[str, int]:
+def rows_of_tasks(available: Mapping[str, int], recipe: Blend) -> dict[str, int]:
     """How many rows each task gets; their sum is `recipe.rows`, or as many as there are and the caps allow.
 
     `available`: rows of each task, all at least 1. A task below its caps has its share by the formula within one row.

@@ -19,7 +19,7 @@ from evalgate.corpus.example import Example
 from evalgate.corpus.files import rows
 from evalgate.corpus.ids import Ids
 from evalgate.corpus.manifest import MadeWith, changed, load_manifest
-from evalgate.corpus.mix import Recipe, order, rows_of_tasks
+from evalgate.corpus.mix import Blend, order, rows_of_tasks
 from evalgate.corpus.writer import MIXTURES, check_name, check_new, to_disk, writable
 from evalgate.errors import UsageError
 from evalgate.files import PRIVATE, held, write_whole
@@ -81,7 +81,7 @@ def mix(
     name: str,
     corpora: Sequence[Path],
     *,
-    recipe: Recipe,
+    recipe: Blend,
     counter: Counter,
     seen: Callable[[int], None] = lambda _: None,
 ) -> Mixture:

@@ -7,6 +7,7 @@ make them. Only a row that repeats an earlier one of its task is drawn again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib
 import random
@@ -121,6 +122,9 @@ def template_of(task: str) -> str:
     return digest.of_value(files)
 
 
+_version_of = functools.cache(template_of)
+
+
 def number_of(seed: int, task: str, index: int, draw: int) -> int:
     """What the generator of one draw of one row is seeded with: 48 bits."""
     name = f"{seed}/{task}/{index}/{draw}".encode()
@@ -133,6 +137,22 @@ def make(module: str, task: str, seed: int, index: int, draw: int) -> Made:
         random.Random(number_of(seed, task, index, draw)), index
     )
     return made
+
+
+def remade(example: Example) -> Made | None:
+    """The scene that a row says it is of, made again; None where these makers make no such thing.
+
+    The row's own word is not taken for it: its task, template with version, seed, number and unit must be what is made.
+    """
+    by, number = example.made_by, example.id.rpartition(".")[2]
+    if by is None or example.task not in TASKS or not re.fullmatch(r"\d{1,12}", number, re.ASCII):
+        return None
+    name, _, version = by.template.rpartition("@")
+    if version != _version_of(example.task):
+        return None
+    module = importlib.import_module(f"{ROOM}.{example.task}")
+    made: Made = module.make(random.Random(by.seed), int(number))
+    return made if (made.template, made.unit) == (name, example.unit) else None
 
 
 def shared_out(rows: int, tasks: Sequence[str], weights: Mapping[str, float]) -> dict[str, int]:

@@ -96,14 +96,15 @@ def train(
     place = root / FOLDER / recipe.output
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     began = time.monotonic()
-    with _alone(place):
+    with _alone(place) as lock:
         if restart:
             shutil.rmtree(place, ignore_errors=True)
         spec = project.settings.model(recipe.base)
         job = _prepare(root, place, recipe, admitted, spec)
-        log = _run(project, place, job, progress)
-        path = _assemble(root, place, job, recipe, admitted)
-    _register(root, recipe, spec)
+        network, log = _run(project, place, recipe, progress, lock=lock)
+        # in this order: a crash between the two leaves a name without files, which the next start fills, never files without a name
+        _register(root, recipe, spec)
+        path = _assemble(root, place, job, recipe, admitted, network)
     return Trained(
         name=recipe.output,
         path=path.relative_to(root).as_posix(),
@@ -114,8 +115,8 @@ def train(
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """Holds the lock of an output's job. Raises InfrastructureError (EG911)."""
+def _alone(place: Path) -> Iterator[int]:
+    """Holds the lock of an output's job, a file descriptor. Raises InfrastructureError (EG911)."""
     fd = os.open(
         place.with_name(f"{place.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
     )
@@ -128,7 +129,7 @@ def _alone(place: Path) -> Iterator[None]:
                 where=f"{FOLDER}/{place.name}",
                 code="EG911",
             ) from None
-        yield
+        yield fd
     finally:
         os.close(fd)
 
@@ -176,6 +177,7 @@ def _materialise(root: Path, place: Path, recipe: Recipe, admitted: Admitted) ->
     numbers = [-1] * len(wanted)
     kept: Counter[str] = Counter()
     written = 0
+    tasks: set[str] = set()
     with (
         _private(place / "rows.jsonl") as trained,
         _private(place / "held_out.jsonl") as measured,
@@ -188,9 +190,16 @@ def _materialise(root: Path, place: Path, recipe: Recipe, admitted: Admitted) ->
                         measured.write(encode(row) + b"\n")
                 elif (number := wanted.get((corpus, at))) is not None:
                     numbers[number] = written
+                    tasks.add(row.task)
                     written += 1
                     trained.write(encode(row) + b"\n")
     shown = array("q", (numbers[n] for n in order if numbers[n] >= 0))
+    if starved := sorted(admitted.mixture.tasks.keys() - tasks):
+        raise UsageError(
+            f"found no row of {', '.join(starved)} that is not held out, expected some of every task. Mix in more of it.",
+            where=f"data/mixtures/{recipe.mixture}",
+            code="EG914",
+        )
     if sys.byteorder == "big":
         shown.byteswap()
     write_whole(place / "order", shown.tobytes())
@@ -213,11 +222,15 @@ def _private(path: Path) -> Any:
     )
 
 
-def _run(project: Project, place: Path, job: Job, progress: Progress) -> list[Mapping[str, Any]]:
-    """Runs the trainer in a network namespace; what it logged in this run. Raises as `train`."""
+def _run(
+    project: Project, place: Path, recipe: Recipe, progress: Progress, *, lock: int
+) -> tuple[str, list[Mapping[str, Any]]]:
+    """Runs the trainer; its network ("netns", or why there was no namespace) and what it logged. Raises as `train`.
+
+    It holds the job's `lock`, too: if this process is killed, nobody trains beside a trainer that lives on.
+    """
     python = project.settings.trainer_python or sys.executable
-    trainer = project.root / _trainer_of(project.root, job)
-    argv = [python, "-P", "-s", str(trainer), str(place)]
+    argv = [python, "-P", "-s", str(project.root / recipe.trainer), str(place)]
     environment = cleaned_environment(os.environ) | QUIET
     before = len(read_log(place))
     want = perimeter.Perimeter(guarantee="netns" if sys.platform == "linux" else "guard")
@@ -233,10 +246,11 @@ def _run(project: Project, place: Path, job: Job, progress: Progress) -> list[Ma
                 env=environment,
                 preexec_fn=enter,  # noqa: PLW1509 (the namespace is entered by who lives in it)
                 start_new_session=True,
+                pass_fds=(lock,),
             )
 
         started = output.tell()
-        process, _ = perimeter.start(want, spawn)
+        process, lived_in = perimeter.start(want, spawn)
         try:
             _watch(place, process, before, progress)
         except BaseException:
@@ -245,15 +259,14 @@ def _run(project: Project, place: Path, job: Job, progress: Progress) -> list[Ma
             raise
     if process.returncode:
         raise _died(place, process.returncode, started)
-    return read_log(place)[before:]
-
-
-def _trainer_of(root: Path, job: Job) -> str:
-    problems = Problems()
-    recipe = load_recipe(root / job.recipe, root, problems)
-    problems.raise_if_any()
-    assert recipe is not None
-    return recipe.trainer
+    if read_log(place)[-1:] == [] or read_log(place)[-1]["event"] != "trained":
+        raise _died(place, 0, started)
+    network = (
+        "netns"
+        if lived_in.guarantee == "netns"
+        else f"open: {lived_in.why or 'no namespaces here'}"
+    )
+    return network, read_log(place)[before:]
 
 
 def _watch(place: Path, process: subprocess.Popen[bytes], before: int, progress: Progress) -> None:
@@ -289,13 +302,12 @@ def _died(place: Path, code: int, started: int) -> EvalgateError:
     )
 
 
-def _assemble(root: Path, place: Path, job: Job, recipe: Recipe, admitted: Admitted) -> Path:
+def _assemble(  # noqa: PLR0917 (what is put together)
+    root: Path, place: Path, job: Job, recipe: Recipe, admitted: Admitted, network: str
+) -> Path:
     """Puts what was trained into models/OUTPUT with its record, in one step; the job's directory is removed."""
     made = place / (MERGED if job.merge else ADAPTER)
-    for litter in made.glob(
-        "README.md"
-    ):  # peft's empty card: the model card comes from the decision
-        litter.unlink()
+    (made / "README.md").unlink(missing_ok=True)  # peft's empty card: ours comes from the decision
     record = {
         **msgspec.to_builtins(
             Training(
@@ -312,6 +324,7 @@ def _assemble(root: Path, place: Path, job: Job, recipe: Recipe, admitted: Admit
         "trainer": job.trainer,
         "seed": job.seed,
         "merged": job.merge,
+        "network": network,
         "adapter": digest.of_tree(place / ADAPTER),
         "config": job.config,
         "log": read_log(place),

@@ -98,7 +98,7 @@ def load_all(root: Path, key: SealKey | None) -> Gold:
         ):  # its plain text may still lie beside it
             sets[path.name] = opened[0].digest
             items += texts_of(opened[0], path.name, sealed=True)
-    prompts, fixed = _prompts(root, problems)
+    prompts, fixed = prompts_of(root, problems)
     problems.raise_if_any()
     return Gold(
         items=tuple(items),
@@ -124,7 +124,9 @@ def texts_of(gold: GoldSet, name: str, *, sealed: bool = False) -> Iterator[Gold
         )
 
 
-def _prompts(root: Path, problems: Problems) -> tuple[dict[str, str], tuple[str, ...]]:
+def prompts_of(root: Path, problems: Problems) -> tuple[dict[str, str], tuple[str, ...]]:
+    """(digest by path of the prompts of a project, the words that they say for every item)."""
+    """Digest by path of each prompt of suites/prompts, and the words that stand in them for every item."""
     digests, fixed = {}, []
     for path in sorted((root / "suites" / "prompts").glob("*.md")):
         prompt = load_prompt(path, root, problems)

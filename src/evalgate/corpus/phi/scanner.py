@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 
+import msgspec
+
 from evalgate import digest
 from evalgate.corpus.example import Example
 from evalgate.corpus.hit import Hit
 from evalgate.corpus.phi.finding import MODEL, PRESIDIO, Finding, Folded
+from evalgate.corpus.phi.known import Rest, known_of
 from evalgate.corpus.phi.labels import WEAK, dates, labelled
 from evalgate.corpus.phi.names import names
 from evalgate.corpus.phi.shapes import shapes
@@ -23,8 +26,10 @@ BUILT_IN: tuple[Detector, ...] = (labelled, dates, shapes, names)
 """First ones win where two detectors claim the same characters."""
 
 
+_MEMORY = 1000  # texts whose findings are kept
 _SOURCES = (
     "finding.py",
+    "known.py",
     "labels.py",
     "names.py",
     "presidio.py",
@@ -53,6 +58,7 @@ class Scanner:
         self._detectors = (*BUILT_IN, *more)
         self._allowed = tuple(allowed)
         self._identity = tuple(identity)
+        self._memory: dict[str, list[Finding]] = {}
 
     @property
     def digest(self) -> str:
@@ -67,16 +73,25 @@ class Scanner:
         return _unexcused(text, kept, self._allowed) if self._allowed else kept
 
     def scan_example(self, example: Example) -> Iterator[tuple[int, Finding]]:
-        """The findings in a row with the message each is in.
-
-        What a made row declares as invented is nobody's: exactly that. A row of templates alone holds nobody.
-        """
-        if example.from_templates:
-            return
-        invented = example.invented if example.made_by is not None else ()
+        """The findings in a row with the message each is in; what its scene says, made again, is nobody's (`known.py`)."""
+        texts, invented = known_of(example)
         for i, message in enumerate(example.messages):
-            found = self.scan(message["content"])
-            yield from ((i, f) for f in _unexcused(message["content"], found, invented))
+            rest = Rest(message["content"], texts)
+            found = self._remembered(rest.text)
+            if found and texts:  # a rewriting says the scene's facts in another place
+                facts = (t[f.start : f.end] for t in texts for f in self._remembered(t))
+                found = _unexcused(rest.text, found, (*invented, *facts))
+            for one in found:
+                start, last = rest.place(one.start), rest.place(one.end - 1)
+                yield i, msgspec.structs.replace(one, start=start, end=last + 1)
+
+    def _remembered(self, text: str) -> list[Finding]:
+        """`scan`, once for texts that many rows share: what their prompt says around them."""
+        if text not in self._memory:
+            if len(self._memory) >= _MEMORY:
+                self._memory.clear()
+            self._memory[text] = self.scan(text)
+        return self._memory[text]
 
     def scan_rows(self, rows: Iterable[Example]) -> Iterator[Hit]:
         """A hit for every finding in every row, in their order."""

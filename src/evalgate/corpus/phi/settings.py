@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from evalgate.authored.problems import Problems, read_bytes
+from evalgate.corpus.leak.gold import prompts_of
 from evalgate.corpus.phi.finding import Finding, Folded
-from evalgate.corpus.phi.scanner import Scanner
+from evalgate.corpus.phi.scanner import Scanner, scan
 from evalgate.records import Record
 
 NAME = "phi.toml"
@@ -98,17 +99,24 @@ def _faults(pattern: Pattern) -> Iterator[str]:
 
 
 def scanner_of(root: Path) -> Scanner:
-    """The scanner that the project at `root` asks for. Raises as `load_phi_settings` does, UsageError (EG884)."""
+    """The scanner that the project at `root` asks for; what its prompts say to every item is nobody's.
+
+    Raises as `load_phi_settings` does, UsageError (EG884), FileProblems (prompts).
+    """
     settings = load_phi_settings(root)
+    problems = Problems()
+    _, prompts = prompts_of(root, problems)
+    problems.raise_if_any()
+    allowed = [*(a.text for a in settings.allow), *(p for p in prompts if scan(p))]
     more = [*settings.pattern]
     identity = [msgspec.json.encode(pattern).decode() for pattern in settings.pattern]
     if not settings.presidio:
-        return Scanner(more, allowed=[a.text for a in settings.allow], identity=identity)
+        return Scanner(more, allowed=allowed, identity=identity)
     from evalgate.corpus.phi.presidio import Presidio
 
     presidio = Presidio(settings.spacy_model)
     return Scanner(
         [*more, presidio],
-        allowed=[a.text for a in settings.allow],
+        allowed=allowed,
         identity=[*identity, presidio.identity],
     )
