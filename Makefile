@@ -8,7 +8,7 @@ DEMO   := demo
 STORY  := demo-release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo release-demo gate test test-all check bench evidence clean
+.PHONY: help setup demo release-demo gate test test-all test-train check bench evidence clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,9 +44,15 @@ test: setup $(MODEL)  ## the default tests: a few minutes, with the same example
 test-all: setup $(MODEL)  ## and the simulations, fault and kill tests; property tests look for new examples
 	$(BIN)/python -m pytest -n 2
 
+TRAIN  := .venv-train
+test-train: setup  ## the training loop on a tiny model, in an environment with torch (0.9 GB)
+	test -x $(TRAIN)/bin/python || $(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[train]'
+	EVALGATE_TRAIN_PYTHON=$(CURDIR)/$(TRAIN)/bin/python $(BIN)/python -m pytest tests/training
+
 check: setup  ## format, lint, types, layers
-	$(BIN)/ruff format --check src tests suites goldsets
-	$(BIN)/ruff check src tests suites goldsets
+	$(BIN)/ruff format --check src tests suites goldsets trainers
+	$(BIN)/ruff check src tests suites goldsets trainers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

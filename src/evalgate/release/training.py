@@ -307,7 +307,6 @@ def _assemble(  # noqa: PLR0917 (what is put together)
 ) -> Path:
     """Puts what was trained into models/OUTPUT with its record, in one step; the job's directory is removed."""
     made = place / (MERGED if job.merge else ADAPTER)
-    (made / "README.md").unlink(missing_ok=True)  # peft's empty card: ours comes from the decision
     record = {
         **msgspec.to_builtins(
             Training(

@@ -179,9 +179,20 @@ def train_adapter(work: Workshop, config: LoopConfig, model: Any, tokenizer: Any
     )
     trainer.train(resume_from_checkpoint=_last(work.checkpoints))
     adapted.save_pretrained(work.adapter, safe_serialization=True)
+    (work.adapter / "README.md").unlink(
+        missing_ok=True
+    )  # an empty card: ours comes from the decision
+    _in_order(work.adapter / "adapter_config.json")
     if work.job.merge:
         _merge(work, tokenizer)
     work.note("trained", steps=trainer.state.global_step)
+
+
+def _in_order(path: Path) -> None:
+    """Writes the adapter's configuration with its modules in order: peft keeps them as a set, and equal adapters would differ."""
+    config = json.loads(path.read_bytes())
+    config["target_modules"] = sorted(config["target_modules"])
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _merge(work: Workshop, tokenizer: Any) -> None:
