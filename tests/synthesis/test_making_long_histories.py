@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from made_rows import alike, gold, grams, rows, without_figures
+from made_rows import alike, gold, rows, without_figures
 from spoiling import Bench
 
 from evalgate import text
@@ -37,12 +37,6 @@ def test_a_made_row_has_the_keys_and_shapes_of_the_gold_set(made):
         assert m.answer == m.expected["reference"]
 
 
-def test_200_right_answers_are_right_by_every_measure_of_the_suite(tmp_path):
-    bench = Bench(TASK, 200, tmp_path)
-    wrong = {i: [n for n, v in m.items() if v < 1] for i, m in bench.before.items()}
-    assert {i: names for i, names in wrong.items() if names} == {}
-
-
 @pytest.mark.slow
 def test_every_planted_fault_is_seen_but_those_that_only_a_reader_sees(tmp_path):
     bench = Bench(TASK, 90, tmp_path, seed=11)
@@ -52,13 +46,6 @@ def test_every_planted_fault_is_seen_but_those_that_only_a_reader_sees(tmp_path)
             assert found.seen <= found.planted / 4, kind
         else:
             assert found.seen == found.planted, kind
-
-
-def test_a_fault_changes_the_answer_and_the_same_generator_plants_it_again(made):
-    for i, m in enumerate(made[:15]):
-        faults = list(history_summary.spoil(m, random.Random(i)))
-        assert faults == list(history_summary.spoil(m, random.Random(i)))
-        assert all(f.answer != m.answer for f in faults)
 
 
 def test_every_false_statement_of_the_item_has_a_fault_of_its_own(made):
@@ -145,21 +132,6 @@ def test_no_name_that_a_thread_fills_hides_a_slot_of_the_people():
         assert not people.intersection(story.get("pick", {}))
 
 
-def test_no_eight_words_in_a_row_are_those_of_a_gold_item(made):
-    known = {g for item in gold() for told in item["texts"] for g in grams(told, 8)}
-    for m in made:
-        for told in (*m.input.values(), m.answer):
-            assert not known.intersection(grams(told, 8))
-
-
-def test_members_are_new_and_no_gold_unit(made):
-    units = {m.unit for m in made}
-    assert len(units) == len(made)
-    assert not units & {item["unit"] for item in gold(TASK)}
-    people = {n for item in gold(TASK) for n in item["names"] if " " in n}
-    assert not {name for m in made for name in m.invented} & people
-
-
 def test_no_two_rows_are_nearly_the_same(made):
     assert alike([told(m) for m in made]) == []
     # not even where names, dates and doses are taken away
@@ -168,9 +140,3 @@ def test_no_two_rows_are_nearly_the_same(made):
 
 def told(m):
     return "\n".join([*m.input.values(), m.answer])
-
-
-def test_the_same_generator_makes_the_same_row():
-    a, b = (history_summary.make(random.Random(3), 17) for _ in range(2))
-    assert a == b
-    assert history_summary.make(random.Random(4), 17) != a

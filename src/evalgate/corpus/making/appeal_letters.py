@@ -34,7 +34,7 @@ from evalgate.corpus.making.common import (
     weighted,
 )
 from evalgate.corpus.making.made import Made, Spoiled
-from evalgate.corpus.making.telling import drawn, fact
+from evalgate.corpus.making.telling import RedrawError, drawn, fact
 from evalgate.text.sentences import sentences
 
 VOICES = {"member": 36, "family": 18, "provider": 28, "spanish": 18}
@@ -56,20 +56,10 @@ HARDEST = 12.0  # US school grade of a letter that its member signs
 _ADULT = 18
 
 
-class _RedrawError(Exception):
-    """What was drawn does not go together."""
-
-
 def make(rng: random.Random, index: int) -> Made:
     """One made item of the task. `index` deals out the cases, so that all are told about equally often."""
     cases = table("appeal_letters_cases")["case"]
-    case = cases[index % len(cases)]
-    draw = _declined if rng.random() < DECLINED else _letter
-    while True:
-        try:
-            return draw(rng, case)
-        except _RedrawError:
-            continue
+    return telling.dealt(rng, index, cases, declined=(DECLINED, _declined), answered=_letter)
 
 
 def _voice(rng: random.Random, case: dict[str, Any]) -> str:
@@ -92,11 +82,11 @@ def _fits(case: dict[str, Any], voice: str, form: str, feature: str) -> bool:
 
 
 def _letter(rng: random.Random, case: dict[str, Any]) -> Made:
-    """A request that can be fulfilled. Raises _RedrawError."""
+    """A request that can be fulfilled. Raises RedrawError."""
     voice, form = _voice(rng, case), weighted(rng, FORMS)
     feature = weighted(rng, FEATURES)
     if not _fits(case, voice, form, feature):
-        raise _RedrawError
+        raise RedrawError
     told = Case(rng, case, voice, feature)
     told.choose(short=form == "short")
     gap = pick(rng, ("mid", "num") if form == "short" else ("mid", "num", "phone", "notice"))
@@ -105,7 +95,7 @@ def _letter(rng: random.Random, case: dict[str, Any]) -> Made:
     low, high = LIMITS[form]
     easy = voice not in ("member", "family") or text.reading_grade(answer) <= HARDEST
     if not low <= text.words(answer) <= high or not easy:
-        raise _RedrawError
+        raise RedrawError
     stated = told.stated()
     given = {
         "denial": told.denial(gap),
@@ -127,14 +117,14 @@ def _letter(rng: random.Random, case: dict[str, Any]) -> Made:
 
 
 def _declined(rng: random.Random, case: dict[str, Any]) -> Made:
-    """A request that must be declined. Raises _RedrawError."""
+    """A request that must be declined. Raises RedrawError."""
     card = pick(rng, table("appeal_letters_refusals")["refusal"])
     spanish = card.get("voice") == "spanish"
     if spanish and "es" not in case:
-        raise _RedrawError
+        raise RedrawError
     voice = "spanish" if spanish else pick(rng, ("family", "provider", "member"))
     if voice in ("member", "spanish") and case["age"][0] < _ADULT:
-        raise _RedrawError
+        raise RedrawError
     told = Case(rng, case, voice, "plain")
     told.choose(short=rng.random() < 0.5)
     added = pick(rng, card["add"]) if "add" in card else ""

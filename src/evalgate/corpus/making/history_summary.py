@@ -14,9 +14,9 @@ from typing import Any
 from evalgate import text
 from evalgate.corpus.making import telling
 from evalgate.corpus.making.common import new_unit, pick, table, weighted
-from evalgate.corpus.making.history_summary_tale import RedrawError, Tale
+from evalgate.corpus.making.history_summary_tale import Tale
 from evalgate.corpus.making.made import Made, Spoiled
-from evalgate.corpus.making.telling import Slots, drawn
+from evalgate.corpus.making.telling import RedrawError, Slots, drawn
 from evalgate.text.sentences import sentences
 
 LENGTHS = {"brief": 34, "usual": 47, "long": 14, "very long": 4, "longest": 1}
@@ -32,13 +32,7 @@ HARDEST = 13.5  # US school grade of a right summary; the suite allows 14
 def make(rng: random.Random, index: int) -> Made:
     """One made item of the task. `index` deals out the stories, so that all are told about equally often."""
     stories = table("history_summary_stories")["story"]
-    story = stories[index % len(stories)]
-    draw = _declined if rng.random() < DECLINED else _summary
-    while True:
-        try:
-            return draw(rng, story)
-        except RedrawError:
-            continue
+    return telling.dealt(rng, index, stories, declined=(DECLINED, _declined), answered=_summary)
 
 
 def _summary(rng: random.Random, story: dict[str, Any]) -> Made:

@@ -17,7 +17,7 @@ from evalgate.corpus.making.common import (
     weighted,
     workday,
 )
-from evalgate.corpus.making.telling import FORMS, ISO, Fact, Slots, drawn, fact, parts
+from evalgate.corpus.making.telling import FORMS, ISO, Fact, RedrawError, Slots, drawn, fact, parts
 
 REGISTERS = {"plain": 66, "terse": 18, "spanish": 13, "capitals": 3}
 SIZES = {  # words of a record, by its class of length
@@ -29,10 +29,6 @@ SIZES = {  # words of a record, by its class of length
 }
 _FIRST, _LAST = date(2021, 2, 1), date(2025, 6, 30)
 _TRIES = 30
-
-
-class RedrawError(Exception):
-    """What was drawn does not go together."""
 
 
 class Tale:

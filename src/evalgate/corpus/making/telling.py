@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import re
 from calendar import month_name
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from evalgate import text
 from evalgate.corpus.making.common import (
@@ -22,6 +23,7 @@ from evalgate.corpus.making.made import Made
 from evalgate.text.sentences import sentences
 
 Slots = Mapping[str, str | date]
+Draw = Callable[[random.Random, dict[str, Any]], Made]
 Fact = list[list[str]]
 
 ISO = "%Y-%m-%d"
@@ -35,6 +37,29 @@ _DATE = re.compile(
 _RANGE = re.compile(r"<(\d+)-(\d+)>")
 _START = re.compile(r"(?:^|(?<=[.?!] )|(?<=\n))[a-z]+(?= )")
 _AN = re.compile(r"\b([Aa]) (?=(?:[aeio](?!ne[ -]|u[a-z])|u(?:n[^i]|l|p)|8\d?[ -]|1[18][ -]))")
+
+
+class RedrawError(Exception):
+    """What was drawn does not go together."""
+
+
+def dealt(
+    rng: random.Random,
+    index: int,
+    scenes: Sequence[dict[str, Any]],
+    *,
+    declined: tuple[float, Draw],
+    answered: Draw,
+) -> Made:
+    """A made item of the scene that is `index`'s turn, drawn until it goes together; a share of them must be declined."""
+    share, decline = declined
+    scene = scenes[index % len(scenes)]
+    draw = decline if rng.random() < share else answered
+    while True:
+        try:
+            return draw(rng, scene)
+        except RedrawError:
+            continue
 
 
 def fill(rng: random.Random, phrase: str, slots: Slots, form: str = "long") -> str:
