@@ -76,8 +76,8 @@ def unpacked(path: Path, folder: Path, limits: Limits = DEFAULT) -> Iterator[Pat
             zlib.error,
             gzip.BadGzipFile,
             EOFError,
-            NotImplementedError,
-            ValueError,
+            NotImplementedError,  # a compression that zipfile does not know
+            ValueError,  # of tarfile, for headers that are no numbers
         ) as error:
             raise UsageError(
                 f"found no archive that can be read to its end ({type(error).__name__}), expected .zip, .tar or .tar.gz. "
@@ -99,7 +99,12 @@ def check_workbook(path: Path, limits: Limits = DEFAULT) -> None:
                 tally.entry()
                 with book.open(info) as file:
                     tally.drain(file)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        RuntimeError,  # encrypted, or (NotImplementedError) a compression that zipfile does not know
+    ) as error:
         raise UsageError(
             f"found no workbook that can be read ({type(error).__name__}), expected .xlsx. Save it again.",
             where=path.name,

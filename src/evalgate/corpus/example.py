@@ -33,7 +33,7 @@ class Example(Record, kw_only=True):
     terms of all of them. `terms` is the id of a file in `terms/`, empty where nobody said. `documents` are the texts it
     quotes or answers from (plan, policy or chart ids). `checks` maps each check that it passed to that check's digest.
     `input` and `expected` are those of a gold item where they are known, so that the suites can be tried on it;
-    `invented` are the names and numbers in it that were made up, which no scan for real people need report.
+    `invented` are the names and numbers in it that were made up, by its own word: a scan for people makes the scene again.
     """
 
     id: str
