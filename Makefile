@@ -6,9 +6,10 @@ MODEL  := models/smollm2-135m-instruct.gguf
 GEMMA  := models/gemma3-270m.gguf
 DEMO   := demo
 STORY  := demo-release
+TOLD   := demo-training
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo release-demo gate test test-all test-train check bench evidence clean
+.PHONY: help setup demo release-demo gate test test-all test-train story check bench evidence clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,10 +46,17 @@ test-all: setup $(MODEL)  ## and the simulations, fault and kill tests; property
 	$(BIN)/python -m pytest -n 2
 
 TRAIN  := .venv-train
-test-train: setup  ## the training loop on a tiny model, in an environment with torch (0.9 GB)
+$(TRAIN)/.installed: pyproject.toml | $(VENV)/.installed
 	test -x $(TRAIN)/bin/python || $(PYTHON) -m venv $(TRAIN)
-	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[train]'
+	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[train]' 'transformers[serving]==5.17.0'
+	touch $@
+
+test-train: setup $(TRAIN)/.installed  ## the training loop and the story on tiny models, in an environment with torch (0.9 GB)
 	EVALGATE_TRAIN_PYTHON=$(CURDIR)/$(TRAIN)/bin/python $(BIN)/python -m pytest tests/training
+
+story: setup $(TRAIN)/.installed $(MODEL)  ## from a base model that is closed to a candidate that is promoted, or not: an hour or two
+	rm -rf $(TOLD)
+	$(BIN)/python tests/story/training.py $(TOLD) --python $(TRAIN)/bin/python
 
 check: setup  ## format, lint, types, layers
 	$(BIN)/ruff format --check src tests suites goldsets trainers
@@ -65,4 +73,4 @@ evidence: setup  ## JUDGE against people on SAMPLE judgements of each kind (EVAL
 	$(BIN)/python -m tests.evidence.qualify --judge $(JUDGE) --sample $(SAMPLE) --repeated 10
 
 clean:  ## everything that can be made again
-	rm -rf $(DEMO) $(STORY) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(DEMO) $(STORY) $(TOLD) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

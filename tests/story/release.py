@@ -13,13 +13,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -29,38 +27,18 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from story import services
+from story.telling import EVALGATE, PEOPLE, Stopped, Teller, Told, environment
 
-EVALGATE = Path(sys.executable).with_name("evalgate")
-PEOPLE = {"alice": "release_manager", "bob": "clinical_lead"}
-SHOWN = 12  # lines of a command's output, at most
 START_S = 120.0
 
 
-class Stopped(Exception):  # noqa: N818 (the story's end, told to whoever listens)
-    """A step that did not end as it should."""
-
-
-class Told:
-    """One command, as it was run: who ran it, in which project, and what came of it."""
-
-    def __init__(self, who: str, argv: tuple[str, ...], code: int, out: str) -> None:
-        self.who, self.argv, self.code, self.out = who, argv, code, out
-
-    @property
-    def last(self) -> str:
-        """The last line."""
-        return self.out.strip().splitlines()[-1] if self.out.strip() else ""
-
-
-class Story:
-    """The story in a folder. `aloud`: printed as it goes. `told` keeps every command."""
+class Story(Teller):
+    """The story in a folder."""
 
     def __init__(self, folder: Path, *, aloud: bool = False) -> None:
+        super().__init__(folder, aloud=aloud)
         self.denials = folder / "denials"
         self.numbers = folder / "claim-numbers"
-        self.keys = folder / "keys"
-        self.told: list[Told] = []
-        self._aloud = aloud
 
     def run(self) -> None:
         """All of it. Raises Stopped."""
@@ -100,7 +78,7 @@ class Story:
         self.say("3. Two people sign, each with a key of their own; the gate's key cannot")
         self.gate(self.numbers, "gate promote smollm2", expect=3)
         self.gate(self.numbers, "gate approve smollm2 --role release_manager", expect=2)
-        self.signed("smollm2")
+        self.signed(self.numbers, "smollm2")
         self.gate(self.numbers, "gate promote smollm2")
 
     def served(self) -> None:
@@ -144,7 +122,7 @@ class Story:
         self.note("`first_release = true` is taken out of gate.toml: something has been released")
         self.gate(self.numbers, "plan --lock")
         self.gate(self.numbers, "gate check gemma3-270m")
-        self.signed("gemma3-270m")
+        self.signed(self.numbers, "gemma3-270m")
         self.gate(self.numbers, "gate promote gemma3-270m")
 
     def rolled_back(self) -> None:
@@ -155,52 +133,6 @@ class Story:
         self.gate(self.numbers, "gate promote smollm2")
         self.gate(self.numbers, "ledger show")
         self.gate(self.numbers, "ledger verify")
-
-    # -- how steps are run
-
-    def new_keys(self, root: Path, *names: str) -> None:
-        """Keys of the gate and of people. Private halves lie outside of the project, as with their holders."""
-        for name in names:
-            role, key = PEOPLE.get(name, name), self.keys / root.name / f"{name}.key"
-            self.evalgate(name, root, f"keys init {name} --role {role} --holder {name} --out {key}")
-
-    def signed(self, model: str) -> None:
-        """Both people sign."""
-        for name, role in PEOPLE.items():
-            key = self.keys / self.numbers.name / f"{name}.key"
-            self.evalgate(name, self.numbers, f"gate approve {model} --role {role}", key=key)
-
-    def gate(self, root: Path, words: str, *, expect: int = 0) -> Told:
-        """A command of the gate's account, which has the gate's key."""
-        key = self.keys / root.name / "gate.key"
-        return self.evalgate("gate", root, words, key=key, expect=expect)
-
-    def evalgate(
-        self, who: str, where: Path, words: str, *, key: Path | None = None, expect: int = 0
-    ) -> Told:
-        """Runs `evalgate WORDS` in a directory with a person's key. Raises Stopped unless it ends with `expect`."""
-        began = time.monotonic()
-        argv = tuple(shlex.split(words))
-        self._print(f"\n[{who}] {where.name}$ evalgate {self._short(words)}")
-        done = subprocess.run(
-            [EVALGATE, *argv],
-            cwd=where,
-            env=environment(key),
-            stdout=subprocess.PIPE,
-            stderr=None if self._aloud and sys.stderr.isatty() else subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        told = Told(who, argv, done.returncode, done.stdout)
-        self.told.append(told)
-        lines = told.out.rstrip().splitlines()
-        left = len(lines) - SHOWN
-        for line in lines if left <= 1 else [f"... {left} lines ...", *lines[-SHOWN:]]:
-            self._print(f"  {self._short(line)}")
-        self._print(f"  -> exit {told.code}, {time.monotonic() - began:.1f} s")
-        if told.code != expect:
-            raise Stopped(f"evalgate {words} ended with {told.code}, not with {expect}\n{told.out}")
-        return told
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[dict[str, str]]:
@@ -229,27 +161,6 @@ class Story:
         self.told.append(Told("gate", ("serve", "production"), process.returncode, rest))
         if process.returncode:
             raise Stopped(f"evalgate serve ended with {process.returncode}: {rest}")
-
-    def say(self, heading: str) -> None:
-        self._print(f"\n\n{heading}")
-
-    def note(self, text: str) -> None:
-        self._print(f"\n  ({text})")
-
-    def _short(self, words: str) -> str:
-        return words.replace(f"{self.keys.parent}/", "../")
-
-    def _print(self, text: str) -> None:
-        if self._aloud:
-            for line in text.split("\n"):
-                print(textwrap.fill(line, 100, subsequent_indent=" " * 8, break_on_hyphens=False))
-            sys.stdout.flush()
-
-
-def environment(key: Path | None) -> dict[str, str]:
-    """The caller's, with no key but this one."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("EVALGATE", "PYTEST", "COV_"))}
-    return {**kept, "COLUMNS": "92"} | ({"EVALGATE_KEY_FILE": str(key)} if key else {})
 
 
 def ask(root: Path, told: dict[str, str], message: str) -> str:
