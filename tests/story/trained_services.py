@@ -215,6 +215,7 @@ def write_workflows(root: Path, python: str) -> None:
             title=title, source="A part of the project's full gold set", generator="goldsets/"
         )
     _write(root, files, "smollm2", CONFIG)
+    (root / "models").mkdir()
     copy(ROOT / WEIGHTS["smollm2"], root / WEIGHTS["smollm2"])
 
 
