@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,17 @@ def of_tree(root: Path) -> str:
 def files_of(root: Path) -> dict[str, str]:
     """The digest of every file below a directory, by its path below it. Raises UsageError (EG302) as `plain_files`."""
     return {name: of_file(path) for name, path in plain_files(root)}
+
+
+def changes(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What differs between two sets of files with digests by name, the first three of it in words; "" if nothing does."""
+    found = [
+        *(f"{n} has other bytes" for n in sorted(now.keys() & then.keys()) if now[n] != then[n]),
+        *(f"{n} is missing" for n in sorted(then.keys() - now.keys())),
+        *(f"{n} was added" for n in sorted(now.keys() - then.keys())),
+    ]
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return ", ".join(found[:3]) + more
 
 
 def plain_files(root: Path) -> Iterator[tuple[str, Path]]:

@@ -283,7 +283,7 @@ SETTINGS = {
         (
             "2:1: EG105 [gate] alpa_: found an unknown key, expected one of alpha, attempts, attempt_spending, "
             "sealed_reuse, review_items, unscored_max, valid_days, sign_off, require_sealed, "
-            "require_locked, baseline, first_release. Did you mean `alpha`?"
+            "require_locked, baseline, first_release, switch. Did you mean `alpha`?"
         ),
     ),
     "a key like no other": ("colour = 1", "2:1: EG105 [gate] colour: found an unknown key"),

@@ -4,7 +4,8 @@
 versions, tokenizes (a token a word, by the directory's template) and serves. `model` and `adapter` write tiny
 directories for it. Behaviours: `mute` (no tokenizer), `ids` (shift of the server's token ids), `read` (tokens that it reads fewer),
 `deaf` (the adapter is ignored), `cold` (its first adapted answer is a little off), `limit` (vLLM's context), `slow` (seconds to an answer), `dies` (exit code; once, if
-`dies_at` names a text of the question at which it does, and a file that remembers it).
+`dies_at` names a text of the question at which it does, and a file that remembers it). A model whose config.json has `wrong`, a list of
+numbers, answers those items of tests/harness.py wrongly.
 """
 
 from __future__ import annotations
@@ -118,13 +119,15 @@ def _due(told: tuple[str, str] | None, messages: list[dict]) -> bool:
 
 
 def _serve(module: str, arguments: list[str], behaviour: dict) -> int:
-    from harness import right
+    from harness import right_but
     from scripted import Response, ScriptedServer
 
     options = dict(itertools.pairwise(arguments))
     vllm = module.startswith("vllm.")
     name = options["--served-model-name"] if vllm else options["serve"]
     directory = Path(options["--model"] if vllm else name.split("@")[0])
+    config = json.loads((directory / "config.json").read_text())
+    answer = right_but(set(config.get("wrong", ())))
     names = [name]
     if "--lora-modules" in options:
         names.append(json.loads(options["--lora-modules"])["name"])
@@ -134,6 +137,8 @@ def _serve(module: str, arguments: list[str], behaviour: dict) -> int:
         return [i + behaviour.get("ids", 0) for i in tokens(directory, messages)]
 
     def reply(messages: list[dict], payload: dict) -> Response:
+        if "request <" in messages[-1]["content"]:
+            print("a question of the suite", flush=True)
         asked = payload["max_tokens"] > 8 or "request <" in messages[-1]["content"]
         if asked and behaviour.get("dies") and _due(behaviour.get("dies_at"), messages):
             os._exit(behaviour["dies"])
@@ -146,7 +151,7 @@ def _serve(module: str, arguments: list[str], behaviour: dict) -> int:
             return Response(status=500, json={"error": {"message": "the template refuses"}})
         changed = payload["model"] == names[-1] and not behaviour.get("deaf")
         cold = payload["model"] == names[-1] and behaviour.pop("cold", 0)
-        text = right(messages) if "request <" in messages[-1]["content"] else "ok"
+        text = answer(messages, payload) if "request <" in messages[-1]["content"] else "ok"
         choice = {
             "message": {"role": "assistant", "content": text},
             "finish_reason": "stop",

@@ -20,8 +20,8 @@ from evalgate.report.comparison import (
     SuiteTable,
     comparison_markdown,
     comparison_text,
-    markdown_text,
 )
+from evalgate.report.tables import markdown_text
 from evalgate.report.words import plain
 from evalgate.store import RunWriter, kept_runs, read_manifest
 

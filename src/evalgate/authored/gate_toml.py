@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from evalgate.authored.problems import Problems, describe
+from evalgate.authored.switch_rules import SwitchRules, check_rules, load_rules
 from evalgate.authored.toml_file import Section, TomlFile, read_toml
 from evalgate.records import Bar, Record
 
@@ -31,7 +32,8 @@ class GateSettings(Record, kw_only=True):
     unscored_max: share of items without a score above which nothing is decided, in [0, 1). valid_days: of a certificate.
     sign_off: roles that must sign. require_sealed: whether promotion needs a sealed gold set. require_locked: whether it needs a
     locked plan even where none ever was. baseline: a model of evalgate.toml, until an alias has been promoted.
-    first_release: there is no baseline at all.
+    first_release: there is no baseline at all. switch: what a base model must show to take the place of another one; None:
+    promotion does not ask about bases.
     """
 
     alpha: float = 0.05
@@ -46,6 +48,7 @@ class GateSettings(Record, kw_only=True):
     require_locked: bool = False
     baseline: str | None = None
     first_release: bool = False
+    switch: SwitchRules | None = None
 
 
 class GateFile(Record, kw_only=True):
@@ -94,6 +97,9 @@ def load_gate(
             rows = _suite(file, name, settings, promoted=promoted)
             suites[name] = {key: bar for key, (bar, _) in rows.items()}
             lines |= {(name, key): line for key, (_, line) in rows.items()}
+    gate = file.data.get("gate")
+    if settings.switch is not None and isinstance(gate, dict):
+        check_rules(Section(file, gate, ("gate",)), settings.switch, suites)
     if not suites:
         message = "found no suites, expected a table of thresholds for each. A gate without thresholds decides nothing: add [SUITE]."
         file.add("EG111", message, (1, 1))
@@ -127,6 +133,7 @@ def _settings(file: TomlFile, *, promoted: bool) -> GateSettings:
         require_locked=table.flag("require_locked", defaults.require_locked),
         baseline=table.text("baseline"),
         first_release=table.flag("first_release", defaults.first_release),
+        switch=load_rules(table),
     )
     if not 1e-6 <= settings.alpha < 0.5:
         table.range("alpha", "a probability from 0.000001 to below 0.5", "0.05 is usual.")

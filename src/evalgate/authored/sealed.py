@@ -108,6 +108,7 @@ def check_apart(
 ) -> None:
     """Note every item of `gold` whose unit (EG759) or text (EG760) `other` has, too; `name` is the file of `gold`.
 
+    Lines are told and never ids: who reads the message may be one who must not know a sealed item by its name.
     Texts are the same if they are after case, spaces and Unicode's compatible forms are made one.
     """
     units, texts = set(), set()
@@ -117,10 +118,12 @@ def check_apart(
     found = LineProblems(name, problems)
     for ordinal, item in gold.items():
         if item.unit in units:
-            message = f"found the item {item.id!r} of a unit that {called} has, expected units apart. Leave its unit out."
+            message = f"found an item of a unit that {called} has, expected units apart. Leave its unit out."
             found.add("EG759", message, ordinal + 1)
         if _print(item.input) in texts:
-            message = f"found the item {item.id!r} with a text that {called} has, expected new ones. Leave it out."
+            message = (
+                f"found an item with a text that {called} has, expected new ones. Leave it out."
+            )
             found.add("EG760", message, ordinal + 1)
     found.close()
 

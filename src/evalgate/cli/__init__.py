@@ -12,6 +12,7 @@ import click
 
 _COMMANDS = {
     "data": ("evalgate.cli.data:data", "training data: synthesize, import, check, mix, withdraw"),
+    "doctor": ("evalgate.cli.doctor:doctor", "what is missing, and what is due"),
     "explain": ("evalgate.cli.explain:explain", "what an error code means and what to do about it"),
     "gate": (
         "evalgate.cli.gate:gate",

@@ -145,6 +145,13 @@ def _shares(
     help="no more of the rows than this; repeatable",
 )
 @click.option("--rows", type=click.IntRange(min=1), help="of the mixture [as many as there are]")
+@click.option(
+    "--part",
+    default="1",
+    show_default=True,
+    metavar="1/2^K",
+    help="of all units only these; smaller parts lie in larger ones",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--tokenizer",
@@ -185,7 +192,7 @@ def mix(
             "tokens are counted in words between spaces, which says little of text without spaces: see --tokenizer",
             err=True,
         )
-    if asked["rows"] is None and found.rows < total:
+    if asked["rows"] is None and asked["part"] == "1" and found.rows < total:
         click.echo(f"the caps allow {found.rows} rows of {total}", err=True)
     if missing := _decided(root) - found.tasks.keys():
         click.echo(

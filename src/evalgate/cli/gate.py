@@ -25,6 +25,10 @@ if TYPE_CHECKING:
             "evalgate.cli.promote:promote",
             "move an alias to a model that may be released",
         ),
+        "switch": (
+            "evalgate.cli.switch:switch",
+            "may another base model take the place of the one in production?",
+        ),
         "train": (
             "evalgate.cli.train:train",
             "train a candidate, if plan, licence and data allow it",
@@ -74,37 +78,22 @@ def check(
             model, as_json=as_json, unfit=[*(["--copy"] * bool(copy)), *(["--fresh"] * fresh)]
         )
     from evalgate.errors import InfrastructureError
-    from evalgate.gate.certify import Sealing
-    from evalgate.gate.check import check as run_check
-    from evalgate.gate.evidence import now
-    from evalgate.gate.record import new_stem, record, withdraw
+    from evalgate.gate.whole import WholeCheck
     from evalgate.suite.project import load_header
 
-    root = project_root()
-    project = load_header(root)
+    project = load_header(project_root())
     name, _ = project.model(model)
-    sealing = Sealing(project)
-    log = root / "reports" / "logs" / "check.log"
-    decision, evidence = run_check(project, name, fresh=fresh, log=log)
-    evidence = evidence or now()
-    stem = new_stem(name)
-    decision = sealing.certified(decision, evidence, stem)
-    page = record(decision, root, evidence, copy=copy, stem=stem)
+    whole = WholeCheck(project, name, fresh=fresh, copy=copy)
+    decision = whole.decision
     try:
-        sealing.enter(decision)
-    except BaseException:  # a decision that the ledger does not know is none
-        withdraw(page, copy=copy)
-        sealing.withdraw(decision)
-        raise
-    try:
-        _tell(decision, evidence, page, as_json=as_json, verbose=verbose)
+        _tell(decision, whole.evidence, whole.page, as_json=as_json, verbose=verbose)
     except (
         BrokenPipeError,
         SystemExit,
     ):  # rich's form of it. The reader had enough; the decision stands
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as e:
-        withdraw(page, copy=copy)
+        whole.withdraw()
         raise InfrastructureError(
             f"found {e.strerror or e}, expected to be able to write the decision there. Free some space.",
             where="stdout",

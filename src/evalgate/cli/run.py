@@ -29,6 +29,10 @@ _MOST = 5  # slowest and most tried items shown
             "who has looked at texts with evalgate's commands",
         ),
         "diff": ("evalgate.cli.run:diff", "models or runs side by side, claim by claim"),
+        "interference": (
+            "evalgate.cli.interference:interference",
+            "which task is worse than before: a candidate beside release, candidate and base",
+        ),
         "list": ("evalgate.cli.run:list_", "the runs under reports/runs"),
         "purge": ("evalgate.cli.keeping:purge", "delete texts of runs; the ledger keeps digests"),
         "show": ("evalgate.cli.run:show", "one run: what it is keyed by, how the asking went"),

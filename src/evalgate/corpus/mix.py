@@ -33,13 +33,17 @@ CAP_REPEATS = 4
 
 
 class Blend(Record, kw_only=True):
-    """What a mixture is asked to be. `rows`: None for as many as there are; `max_share`: decimal shares by task."""
+    """What a mixture is asked to be. `rows`: None for as many as there are; `max_share`: decimal shares by task.
+
+    `part`: of all rows only these (`corpus.parts`), before anything else.
+    """
 
     temperature: float = 2.0
     cap_repeats: int = CAP_REPEATS
     max_share: dict[str, str] = msgspec.field(default_factory=dict)
     rows: int | None = None
     seed: int = 0
+    part: str = "1"
 
 
 def rows_of_tasks(available: Mapping[str, int], recipe: Blend) -> dict[str, int]:

@@ -6,6 +6,7 @@ import itertools
 import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -20,6 +21,7 @@ from evalgate.corpus.files import rows
 from evalgate.corpus.ids import Ids
 from evalgate.corpus.manifest import MadeWith, changed, load_manifest
 from evalgate.corpus.mix import Blend, order, rows_of_tasks
+from evalgate.corpus.parts import in_part, part_of
 from evalgate.corpus.writer import MIXTURES, check_name, check_new, to_disk, writable
 from evalgate.errors import UsageError
 from evalgate.files import PRIVATE, held, write_whole
@@ -87,12 +89,12 @@ def mix(
 ) -> Mixture:
     """Writes the mixture NAME below `directory` and returns it; the order of `corpora` does not matter.
 
-    `seen` is told every row that is read. Kept are 8 numbers a row, no texts. Raises UsageError (EG820, EG827, EG831),
+    `seen` is told every row that is read. Kept are 8 numbers a row, no texts. Raises UsageError (EG820, EG827, EG831, EG965),
     FileProblems (EG824, EG825: ids and parents over all corpora), IntegrityError (EG826), InfrastructureError (EG828).
     """
     check_name(name, directory / MIXTURES)
     check_new(_manifest_path(directory, name))
-    found = _Found(corpora)
+    found = _Found(corpora, part_of(recipe.part, where="data mix"))
     found.read(counter, seen)
     available = {task: len(numbers) for task, numbers in found.by_task.items()}
     counts = rows_of_tasks(available, recipe)
@@ -117,9 +119,10 @@ def mix(
 
 
 class _Found:
-    """What is kept of the rows of all corpora, which stand in the order of their digests."""
+    """What is kept of the rows of all corpora, which stand in the order of their digests; only those of `part` by task."""
 
-    def __init__(self, corpora: Sequence[Path]) -> None:
+    def __init__(self, corpora: Sequence[Path], part: Fraction) -> None:
+        self._part = part
         manifests = sorted(((load_manifest(path), path) for path in corpora), key=lambda f: f[0].digest)  # fmt: skip
         for (one, _), (other, path) in itertools.pairwise(manifests):
             if one.digest == other.digest:
@@ -143,13 +146,21 @@ class _Found:
             self.tokens.extend(sum(itertools.islice(counts, len(texts))) for texts in answers)
             for number, row in batch:
                 ids.add(row)
-                self.by_task.setdefault(row.task, array("q")).append(number)
+                numbers = self.by_task.setdefault(row.task, array("q"))
+                if in_part(row, self._part):
+                    numbers.append(number)
             seen(len(batch))
         problems = Problems()
         found = LineProblems("data mix", problems)
         ids.check(self._again, found)
         found.close()
         problems.raise_if_any()
+        if missing := sorted(task for task, numbers in self.by_task.items() if not numbers):
+            raise UsageError(
+                f"found no row of {', '.join(missing)} in this part, expected some of every task. Take a larger part, or add data.",
+                where="data mix",
+                code="EG965",
+            )
 
     def _again(self) -> Iterator[tuple[str, int, Example]]:
         for path, source in zip(self._paths, self.sources, strict=True):

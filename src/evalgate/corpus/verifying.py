@@ -43,9 +43,9 @@ _SPANISH = re.compile(r"(?i)\b(el|la|los|las|de|que|y|por|para|con|una?|fue|es|s
 # What a decision of a plan is told with. An addition to a text whose label is the plan's reason may hold none of it.
 _DECIDING = re.compile(
     r"(?i)\b(den[iy]\w*|declin\w+|approv\w+|authori\w+|cover\w*|network\w*|contract\w*|participat\w+|necess\w+|experiment\w+"
-    r"|investigation\w*|prove[dn]?|unproven|record\w*|document\w*|paper\w*|forms?|receiv\w+|missing|exclu\w+|limit\w*|benefit\w*"
+    r"|investigation\w*|prove[dn]?|unproven|record\w*|document\w*|paper\w*|forms?|receiv\w+|missing|exclu\w+|limit\w*|benefit\w*"  # codespell:ignore receiv
     r"|referral\w*|criteria|reason\w*|deci\w+|appeal\w*|upheld|overturn\w*|because|PA|OON|INN|MNC"
-    r"|nieg\w+|neg\w+|deneg\w+|aprob\w+|autoriz\w+|cubr\w+|cubiert\w+|red|necesari\w+|prueb\w+|falt\w+|motivo\w*|apel\w+|porque)\b"
+    r"|nieg\w+|neg\w+|deneg\w+|aprob\w+|autoriz\w+|cubr\w+|cubiert\w+|red|necesari\w+|prueb\w+|falt\w+|motivo\w*|apel\w+|porque)\b"  # codespell:ignore falt
 )
 
 

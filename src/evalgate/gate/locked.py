@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evalgate.authored.gate_toml import GateSettings
+from evalgate.authored.switch_rules import allows_more
 from evalgate.records import Bar, Record
 
 _STRENGTH = {None: 0, "calibrated": 1, "screen": 2}
@@ -123,6 +124,8 @@ def _settings(old: GateSettings, new: GateSettings) -> Iterator[Change]:
 
 def _allows_more(name: str, old: GateSettings, new: GateSettings) -> bool:
     was, now = getattr(old, name), getattr(new, name)
+    if name == "switch":
+        return allows_more(was, now)
     if name == "attempt_spending":
         return bool(now == "basel")  # attempts without end
     if name == "attempts":

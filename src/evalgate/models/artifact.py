@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from evalgate import digest
@@ -35,6 +35,7 @@ _DATA = frozenset({
     ".pdf", ".png", ".jpg", ".svg",
 })  # fmt: skip
 _WORDS = re.compile(r"[A-Z][A-Z_-]*")  # LICENSE, NOTICE and their like have no ending
+_NOTES = frozenset({".md", ".pdf", ".png", ".jpg", ".svg"})
 # Keys by which configuration names Python to be imported: transformers' and PEFT's.
 _SWITCHES = frozenset({"auto_map", "auto_mapping", "custom_pipelines", "megatron_config", "trust_remote_code"})  # fmt: skip
 _IMPLEMENTATION = "_implementation"  # a value with a slash is a kernel of the hub: native code
@@ -71,6 +72,24 @@ def only_linked(before: Sequence[FileState], now: Sequence[FileState]) -> bool:
     )
 
 
+class Hashed(NamedTuple):
+    """The digests of a model's bytes: of its own files, by name ("" for a single file), and of the base under an adapter."""
+
+    files: dict[str, str]
+    base: str | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether the model is one file."""
+        return "" in self.files
+
+    @property
+    def digest(self) -> str:
+        """Digest of every byte: weights, tokenizer, template, generation config; of adapter and base together."""
+        own = self.files[""] if self.single else digest.of_value(self.files)
+        return own if self.base is None else digest.of_value({"adapter": own, "base": self.base})
+
+
 class Weights(NamedTuple):
     """What a server is started on: a file or directory, for an adapter also its base's directory."""
 
@@ -82,12 +101,15 @@ class Weights(NamedTuple):
         """The directory with the model's configuration, tokenizer and template."""
         return self.base or self.path
 
+    def hashed(self) -> Hashed:
+        """The digests of all bytes. Raises UsageError (EG302)."""
+        path = self.path
+        own = digest.files_of(path) if path.is_dir() else {"": digest.of_file(path)}
+        return Hashed(own, None if self.base is None else digest.of_tree(self.base))
+
     def digest(self) -> str:
-        """Digest of every byte: weights, tokenizer, template, generation config; of adapter and base together."""
-        if self.base is None:
-            return digest.of_path(self.path)
-        both = {"adapter": digest.of_tree(self.path), "base": digest.of_tree(self.base)}
-        return digest.of_value(both)
+        """Digest of every byte, as `Hashed.digest`."""
+        return self.hashed().digest
 
     def state(self) -> tuple[FileState, ...]:
         """What changes when a file is edited, replaced, added, removed or swapped back."""
@@ -136,7 +158,7 @@ def check_directory(path: Path, *, where: str) -> None:
         raise _no_model("a file", where)
     check_safe(path, where=where)
     read_json(path / "config.json", where=where)
-    for name, needed in _shards(path, where).items():
+    for name, needed in shards(path, where).items():
         shard = path / name
         if not shard.is_file():
             raise _incomplete(f"that {name} is missing", where)
@@ -172,6 +194,12 @@ def check_safe(path: Path, *, where: str) -> None:
                 )
 
 
+def is_note(name: str) -> bool:
+    """Whether a file of that name is for people only: no server and no library reads it."""
+    path = PurePath(name)
+    return path.suffix in _NOTES or _WORDS.fullmatch(path.name) is not None
+
+
 def _switch(value: object) -> str:
     """The first key anywhere in `value` that switches on code from elsewhere, "" if there is none."""
     if isinstance(value, list):
@@ -187,8 +215,11 @@ def _switch(value: object) -> str:
     return ""
 
 
-def _shards(path: Path, where: str) -> dict[str, set[str]]:
-    """The weight files, each with the tensors that the index expects in it."""
+def shards(path: Path, where: str) -> dict[str, set[str]]:
+    """The weight files of a model's directory, each with the tensors that the index expects in it.
+
+    Raises UsageError: no model (EG341), not whole (EG342).
+    """
     if not (path / INDEX).is_file():
         if not (path / SINGLE).is_file():
             raise _no_model(f"neither {SINGLE} nor {INDEX}", where)
@@ -228,11 +259,13 @@ def tensors(path: Path, *, where: str) -> dict[str, Tensor]:
 def check_adapter(weights: Weights, *, where: str) -> int:
     """Returns the rank of a LoRA adapter that fits its base: every pair of its matrices belongs to a weight of it.
 
-    Raises UsageError: no adapter (EG341), cut short (EG342), another base's (EG347), and what `check_safe` raises;
+    Raises UsageError: no adapter (EG341), cut short (EG342), another base's (EG347), another configuration's (EG982), and what
+    `check_safe` raises;
     IntegrityError (EG348): all its B matrices are zero, so that it answers exactly as its base.
     """
     check_safe(weights.path, where=where)
-    if read_json(weights.path / ADAPTER, where=where).get("peft_type") != "LORA":
+    config = read_json(weights.path / ADAPTER, where=where)
+    if config.get("peft_type") != "LORA":
         raise _no_model(f"no LoRA in {ADAPTER}", where)
     file = weights.path / ADAPTER_WEIGHTS
     if not file.is_file():
@@ -245,7 +278,7 @@ def check_adapter(weights: Weights, *, where: str) -> int:
         raise _no_model(f"no LoRA matrices in {ADAPTER_WEIGHTS}", where)
     base = {
         name: tensor
-        for shard in _shards(weights.model, where)
+        for shard in shards(weights.model, where)
         for name, tensor in tensors(weights.model / shard, where=where).items()
     }
     misfits = sorted(name for name, pair in pairs.items() if not _fits(pair, base, name))
@@ -255,6 +288,15 @@ def check_adapter(weights: Weights, *, where: str) -> int:
             f"{misfits[0]}), expected an adapter of this base. Name the base that it was trained on.",
             where=where,
             code="EG347",
+        )
+    if faults := _contradictions(
+        config, {name: pair["A"].shape[0] for name, pair in pairs.items()}
+    ):
+        raise UsageError(
+            f"found {faults}, expected matrices as their configuration names them: what it does not name is not loaded, or "
+            f"at another strength. Put the {ADAPTER} back that this adapter was saved with.",
+            where=where,
+            code="EG982",
         )
     if not any(_nonzero(file, pair["B"]) for pair in pairs.values()):
         raise IntegrityError(
@@ -275,6 +317,24 @@ def _fits(pair: dict[str, Tensor], base: dict[str, Tensor], name: str) -> bool:
     if len(a) != 2 or len(b) != 2 or a[0] != b[1]:
         return False
     return weight.dtype not in _FLOATS or weight.shape == (b[0], a[1])
+
+
+def _contradictions(config: Mapping[str, Any], ranks: Mapping[str, int]) -> str:
+    """What an adapter's configuration says otherwise than its matrices, of `ranks` by layer; "" if nothing.
+
+    Patterns are not matched: a configuration may name any rank of its `rank_pattern` for any layer.
+    """
+    pattern = config.get("rank_pattern")
+    named = [config.get("r"), *(pattern.values() if isinstance(pattern, dict) else ())]
+    others = sorted(name for name, rank in ranks.items() if rank not in named)
+    if named[0] is not None and others:
+        return f"rank {named[0]} in {ADAPTER} and {ranks[others[0]]} in {len(others)} of {len(ranks)} layers"
+    targets = config.get("target_modules")
+    if isinstance(targets, list):
+        lost = [n for n in sorted(ranks) if not any(f".{n}".endswith(f".{t}") for t in targets)]
+        if lost:
+            return f"{len(lost)} of {len(ranks)} layers that target_modules does not name (first: {lost[0]})"
+    return ""
 
 
 def _nonzero(file: Path, tensor: Tensor) -> bool:

@@ -14,6 +14,7 @@ from evalgate.models import artifact, checks, hosted, llamacpp, tokens
 from evalgate.models.artifact import Weights
 from evalgate.models.endpoint import Endpoint
 from evalgate.models.process import ServerProcess
+from evalgate.models.training_record import check_as_trained, read_training
 from evalgate.records import ModelIdentity, ModelSpec
 
 ENDPOINT_CONCURRENCY = 16
@@ -34,8 +35,8 @@ def identify(name: str, spec: ModelSpec, root: Path) -> ModelIdentity:
     it is called, which proves nothing: `verified` is then False.
 
     Raises UsageError: no such artifact (EG301), not what its server takes (EG303, EG340 to EG343, EG347, EG354), not
-    safe to load (EG302, EG356 to EG359), no server (EG305, EG346), unusable args (EG306, EG345); IntegrityError: another template (EG344), an adapter that
-    changes nothing (EG348).
+    safe to load (EG302, EG356 to EG359, EG982), no server (EG305, EG346), unusable args (EG306, EG345); IntegrityError: another
+    template (EG344), an adapter that changes nothing (EG348), not as its training left it (EG857, EG980, EG981).
     """
     if spec.server == "endpoint":
         address = {"url": (spec.url or "").rstrip("/"), "name": spec.name, "family": spec.family}
@@ -48,6 +49,7 @@ def identify(name: str, spec: ModelSpec, root: Path) -> ModelIdentity:
         )
     weights, where = _weights(name, spec, root), spec.artifact or name
     table = f"evalgate.toml: [models.{name}]"
+    hashed = _as_trained(spec, weights, where)
     if spec.server == "llamacpp":
         deciding = llamacpp.options(spec.args, where=table).deciding
         llamacpp.check_file(weights.path, where=where)
@@ -58,7 +60,7 @@ def identify(name: str, spec: ModelSpec, root: Path) -> ModelIdentity:
         version = hosted.version(spec.server, hosted.interpreter(spec.python, root))
     return ModelIdentity(
         name=name,
-        digest=weights.digest(),
+        digest=(hashed or weights.hashed()).digest,
         server=spec.server,
         version=version,
         args=deciding,
@@ -170,6 +172,8 @@ def _llamacpp(stack: ExitStack, job: _Job) -> Started:
     def check() -> tokens.Context:
         slot, trained, template = checks.llamacpp_limits(endpoint)
         checks.check_template(template, spec.template, where=job.where)
+        if training := read_training(job.weights.path):
+            checks.check_template(template, training.template, where=job.where)
         checks.check_round_trip(endpoint, where=job.where)
 
         def advice(needed: int) -> str:
@@ -242,6 +246,22 @@ UNKNOWN = 1 << 30  # tokens, where a model's configuration names no length
 
 def _rounded(tokens_needed: int) -> int:
     return -(-tokens_needed // 256) * 256
+
+
+def _as_trained(spec: ModelSpec, weights: Weights, where: str) -> artifact.Hashed | None:
+    """The digests of a model that has a record of its training, and is what the record says; None for any other.
+
+    It comes before all other checks: a base that does not fit is first of all another base.
+    """
+    training = read_training(weights.path)
+    if training is None:
+        return None
+    if weights.path.is_dir() and training.template is not None:
+        found = artifact.template_digest(weights.model, where=spec.base or where)
+        checks.check_template(found, training.template, where=spec.base or where)
+    hashed = weights.hashed()
+    check_as_trained(training, hashed, spec.base, where=where)
+    return hashed
 
 
 def _check_directories(spec: ModelSpec, weights: Weights, where: str) -> None:

@@ -156,18 +156,8 @@ def check_bytes(
     except OSError as e:
         return fails(what, f"{e.filename}: {e.strerror}", Exit.INTEGRITY)
     then = {s.name: f"sha256:{s.digest['sha256']}" for s in certificate.statement.subject}
-    faults = [
-        *(
-            f"{name} has other bytes"
-            for name in sorted(now.keys() & then.keys())
-            if now[name] != then[name]
-        ),
-        *(f"{name} is missing" for name in sorted(then.keys() - now.keys())),
-        *(f"{name} was added" for name in sorted(now.keys() - then.keys())),
-    ]
-    if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        return fails(what, f"{', '.join(faults[:3])}{more}", Exit.INTEGRITY)
+    if changed := digest.changes(then, now):
+        return fails(what, changed, Exit.INTEGRITY)
     return holds(what, f"{len(then)} as certified")
 
 

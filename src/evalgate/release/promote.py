@@ -26,6 +26,7 @@ from evalgate.release.admission import (
     settings_of,
     skipped,
 )
+from evalgate.release.base_change import check_base
 from evalgate.release.locked import check_locked, lock_notes
 from evalgate.release.people import check_signoffs, check_waived, waivers
 from evalgate.release.trained import check_trained
@@ -89,7 +90,7 @@ def promote(root: Path, model: str, alias: str = DEFAULT_ALIAS) -> Promotion:
         found = find_certificate(root, keyring, model)
         history = [e.body for e in ledger.of_kind("promotion") if e.body["alias"] == alias]
         how = _how([body["certificate"] for body in history], found.certificate.digest)
-        checks, notes, sealed = _checks(root, found, ledger, keyring, how=how)
+        checks, notes, sealed = _checks(root, found, ledger, keyring, how=how, alias=alias)
         code = code_of(checks)
         seq = None
         if code == Exit.OPEN:
@@ -113,7 +114,7 @@ def _how(history: list[str], certificate: str) -> How:
 
 
 def _checks(
-    root: Path, found: Found, ledger: Ledger, keyring: Keyring, *, how: How
+    root: Path, found: Found, ledger: Ledger, keyring: Keyring, *, how: How, alias: str
 ) -> tuple[list[Check], list[str], Entry | None]:
     """What holds and what does not, what to note beside it, and the sealed check that it rests on, if on one."""
     sealed = None
@@ -129,14 +130,16 @@ def _checks(
     if files.outcome == "fails":
         checks.append(skipped("the plan", "the model's files come first"))
     elif how != "promoted again":
-        more, sealed = _check_project(root, found, ledger, keyring, rollback=how == "rolled back")
+        more, sealed = _check_project(
+            root, found, ledger, keyring, rollback=how == "rolled back", alias=alias
+        )
         checks += more
     notes = [f"WAIVED: {w.suite} {w.test} until {w.until}: {w.reason}" for w in given]
     return checks, [*notes, *lock_notes(root), *grade_notes(certificate)], sealed
 
 
 def _check_project(
-    root: Path, found: Found, ledger: Ledger, keyring: Keyring, *, rollback: bool
+    root: Path, found: Found, ledger: Ledger, keyring: Keyring, *, rollback: bool, alias: str
 ) -> tuple[list[Check], Entry | None]:
     """What gate.toml and its project ask for as they stand now: the plan, sealed gold sets, signatures."""
     try:
@@ -150,6 +153,10 @@ def _check_project(
         holds("the plan", then) if rollback else _check_plan(now, found),
         check_locked(root, settings, now.lock, found, rollback=rollback),
     ]
+    if not rollback and (
+        base := check_base(root, project.settings, settings, ledger, found, alias)
+    ):
+        checks.append(base)
     sealed = None
     if settings.require_sealed:
         check, sealed = _check_sealed(root, ledger, found, rollback=rollback)

@@ -5,35 +5,28 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from evalgate import digest
 from evalgate.authored import Settings
 from evalgate.authored.terms import terms_of
-from evalgate.errors import EvalgateError, Exit, IntegrityError
+from evalgate.errors import EvalgateError, Exit
 from evalgate.models.artifact import Weights
+from evalgate.models.training_record import FILE, Training, read_training
 from evalgate.release.admission import Check, caught, fails, holds, settings_of
 from evalgate.store.certificate import Certificate
 from evalgate.store.ledger import Ledger
 
-FILE: Final = "training.json"
-
-
-class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """The file in a trained model's directory, written by its training; further keys are its own affair.
-
-    `mixture` and `base`: digests; `corpora`: digest by name; `terms`: ids of the terms of every row and of its ancestors;
-    `sources`: who gave them. It is one of the model's files, so a certificate covers it.
-    """
-
-    schema: Literal["evalgate.training/1"]
-    mixture: str
-    corpora: dict[str, str]
-    base: str
-    terms: tuple[str, ...]
-    sources: tuple[str, ...] = ()
+__all__ = [
+    "FILE",
+    "TrainedModel",
+    "Training",
+    "check_trained",
+    "read_training",
+    "refused_terms",
+    "trained_models",
+    "withdrawn",
+]
 
 
 class TrainedModel(NamedTuple):
@@ -43,26 +36,6 @@ class TrainedModel(NamedTuple):
     path: Path
     training: Training
     digests: frozenset[str]
-
-
-def read_training(artifact: Path) -> Training | None:
-    """The record of a model's training, None if there is none. A single file has FILE.training.json beside it.
-
-    Raises IntegrityError (EG857).
-    """
-    path = artifact / FILE if artifact.is_dir() else artifact.with_name(f"{artifact.name}.{FILE}")
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Training)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, RecursionError) as e:
-        kind = e.strerror if isinstance(e, OSError) else "not of its schema"
-        raise IntegrityError(
-            f"found a record of training that cannot be read ({kind}), expected evalgate.training/1 as training wrote it. "
-            "Restore it, or train again: what a model learnt from must be known.",
-            where=f"{path.parent.name}/{path.name}",
-            code="EG857",
-        ) from None
 
 
 def trained_models(root: Path, settings: Settings) -> Iterator[TrainedModel]:

@@ -29,6 +29,8 @@ from evalgate.corpus.mixture import places
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, UsageError
 from evalgate.files import write_whole
 from evalgate.gate import perimeter
+from evalgate.models.artifact import template_digest
+from evalgate.models.merge import check_merge
 from evalgate.models.process import QUIET, cleaned_environment
 from evalgate.records import ModelSpec, Record
 from evalgate.release.trained import FILE, Training
@@ -90,7 +92,7 @@ def train(
 
     `restart`: an unfinished job of that output is thrown away. Raises UsageError (EG910: an unfinished job of another recipe or
     other data; what the trainer refuses, by its own code), InfrastructureError (EG911: another training of that output is at
-    work; EG912: the trainer died; memory or disk), KeyboardInterrupt.
+    work; EG912: the trainer died; memory or disk), IntegrityError (EG983: the merge changed nothing), KeyboardInterrupt.
     """
     root = project.root
     place = root / FOLDER / recipe.output
@@ -102,6 +104,8 @@ def train(
         spec = project.settings.model(recipe.base)
         job = _prepare(root, place, recipe, admitted, spec)
         network, log = _run(project, place, recipe, progress, lock=lock)
+        if job.merge:
+            check_merge(Path(job.base), place / MERGED, where=recipe.path)
         # in this order: a crash between the two leaves a name without files, which the next start fills, never files without a name
         _register(root, recipe, spec)
         path = _assemble(root, place, job, recipe, admitted, network)
@@ -316,6 +320,8 @@ def _assemble(  # noqa: PLR0917 (what is put together)
                 base=job.base_digest,
                 terms=admitted.terms,
                 sources=admitted.sources,
+                template=template_digest(made if job.merge else Path(job.base), where=recipe.path),
+                files=digest.files_of(made),
             )
         ),
         "job": job.digest,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
 
 from evalgate.records import FindingStatus, Record, Verdict
-from evalgate.report.numbers import NONE, high_text, low_text, value_text
-from evalgate.report.words import STATUS, plain, served_by, short_digest, threshold_text
+from evalgate.report.numbers import high_text, low_text, value_text
+from evalgate.report.tables import Block, Table, blocks_markdown, blocks_text
+from evalgate.report.words import STATUS, served_by, short_digest, threshold_text
 
 SCHEMA = "evalgate.rundiff/1"
 _IDS = 20  # shown of a list of ids; the JSON has them all
@@ -128,43 +128,17 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
     return {"schema": SCHEMA, **value}
 
 
-class _Table(Record, kw_only=True):
-    """Rows of cells; `right` says which columns are numbers. A row that is one text stands above those it is about."""
-
-    head: tuple[str, ...]
-    right: tuple[bool, ...]
-    rows: list[tuple[str, ...] | str]
-
-
 def comparison_text(comparison: Comparison) -> str:
     """The comparison for a terminal or a log: ASCII but for names, lines as long as their table needs."""
-    lines: list[str] = []
-    for kind, content in _blocks(comparison):
-        if isinstance(content, _Table):
-            lines += ["", *_aligned(content)] if lines[-1].startswith(" ") else _aligned(content)
-        elif kind == "suite":
-            lines += ["", plain(content)]
-        else:
-            lines += ["  " * (kind != "line") + plain(content)]
-    return "\n".join(lines) + "\n"
+    return blocks_text(_blocks(comparison))
 
 
 def comparison_markdown(comparison: Comparison) -> str:
     """The comparison as GitHub and GitLab render it. Names are escaped: nothing in them can become markup."""
-    lines = []
-    for kind, content in _blocks(comparison):
-        if isinstance(content, _Table):
-            columns = len(content.head)
-            rows = [_md_row(row, columns) for row in content.rows]
-            lines += ["", _md_row(content.head, columns), _md_rule(content), *rows, ""]
-        elif kind == "suite":
-            lines += ["", f"### {markdown_text(content)}", ""]
-        else:
-            lines += [("- " if kind == "item" else "") + markdown_text(content)]
-    return re.sub("\n{3,}", "\n\n", "\n".join(lines)).strip("\n") + "\n"
+    return blocks_markdown(_blocks(comparison))
 
 
-def _blocks(c: Comparison) -> Iterator[tuple[str, str | _Table]]:
+def _blocks(c: Comparison) -> Iterator[Block]:
     """The comparison's parts in reading order, for both forms of text."""
     reference, *others = c.sides
     yield "line", f"run diff: {reference} against {', '.join(others) or 'nothing'}"
@@ -174,7 +148,7 @@ def _blocks(c: Comparison) -> Iterator[tuple[str, str | _Table]]:
     ]
     yield (
         "table",
-        _Table(
+        Table(
             head=("side", "by these claims", *STATUS),
             right=(False, False, *[True] * len(STATUS)),
             rows=rows,
@@ -182,7 +156,7 @@ def _blocks(c: Comparison) -> Iterator[tuple[str, str | _Table]]:
     )
     for suite in c.suites:
         gold = f"gold {short_digest(suite.gold)}"
-        yield "suite", f"{suite.suite}  {suite.items} items, {suite.units} units, {gold}"
+        yield "head", f"{suite.suite}  {suite.items} items, {suite.units} units, {gold}"
         yield "table", _sides(suite)
         yield "table", _items(suite)
         yield "table", _claims(suite)
@@ -194,7 +168,7 @@ def _blocks(c: Comparison) -> Iterator[tuple[str, str | _Table]]:
         for note in suite.notes:
             yield "item", note
     if c.notes:
-        yield "suite", "notes"
+        yield "head", "notes"
         for note in c.notes:
             yield "item", note
 
@@ -205,14 +179,14 @@ def _tally(c: Comparison, i: int) -> list[str]:
     return [str(sum(x is not None and x.status == status for x in levels)) for status in STATUS]
 
 
-def _sides(suite: SuiteTable) -> _Table:
+def _sides(suite: SuiteTable) -> Table:
     rows: list[tuple[str, ...] | str] = [
         (s.label, s.run, served_by(s.server, s.version), short_digest(s.model)) for s in suite.sides
     ]
-    return _Table(head=("side", "run", "server", "weights"), right=(False,) * 4, rows=rows)
+    return Table(head=("side", "run", "server", "weights"), right=(False,) * 4, rows=rows)
 
 
-def _items(suite: SuiteTable) -> _Table:
+def _items(suite: SuiteTable) -> Table:
     statuses = [s for s in _STATUSES if any(side.statuses.get(s) for side in suite.sides)]
     head = ("side", *statuses, "identical", "right->wrong", "wrong->right", "McNemar p",
             "flips of repeats (identical)")  # fmt: skip
@@ -226,13 +200,13 @@ def _items(suite: SuiteTable) -> _Table:
         floor = ", ".join(f"{len(r.lost) + len(r.won)} ({_share(r)})" for r in side.repeats)
         rows.append((side.label, *counts, *told, floor or "no repeat"))
     right = (False,) + (True,) * (len(statuses) + 4) + (False,)
-    return _Table(head=head, right=right, rows=rows)
+    return Table(head=head, right=right, rows=rows)
 
 
 _STATUSES = ("ok", "unparseable", "refused", "truncated", "timeout", "missing")
 
 
-def _claims(suite: SuiteTable) -> _Table:
+def _claims(suite: SuiteTable) -> Table:
     head = ("side", "estimate", "low", "high", "finding",
             "difference", "low", "high", "better", "worse", "noise")  # fmt: skip
     rows: list[tuple[str, ...] | str] = []
@@ -242,7 +216,7 @@ def _claims(suite: SuiteTable) -> _Table:
             if level is not None:
                 rows.append((side.label, *_level(level), *_shift(shift)))
     right = (False, True, True, True, False, True, True, True, True, True, False)
-    return _Table(head=head, right=right, rows=rows)
+    return Table(head=head, right=right, rows=rows)
 
 
 def _level(level: Level) -> tuple[str, ...]:
@@ -258,7 +232,7 @@ def _shift(shift: Shift | None) -> tuple[str, ...]:
     return (moved, low_text(shift.low), high_text(shift.high), *counts, NOISE[shift.noise])
 
 
-def _about(side: SideOfSuite) -> Iterator[tuple[str, str]]:
+def _about(side: SideOfSuite) -> Iterator[Block]:
     if side.flips is None:
         return
     if side.unlike:
@@ -274,39 +248,3 @@ def _about(side: SideOfSuite) -> Iterator[tuple[str, str]]:
 def _share(flips: Flips) -> str:
     """Rounded down: 100.0 % means all of them."""
     return f"{flips.identical * 1000 // max(flips.items, 1) / 10:.1f} %"
-
-
-def _aligned(table: _Table) -> list[str]:
-    rows = [
-        row if isinstance(row, str) else [_cell(c) for c in row]
-        for row in (table.head, *table.rows)
-    ]
-    cells = [row for row in rows if not isinstance(row, str)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(table.head))]
-
-    def line(row: Sequence[str]) -> str:
-        parts = zip(row, widths, table.right, strict=True)
-        return "  ".join(c.rjust(w) if right else c.ljust(w) for c, w, right in parts).rstrip()
-
-    return [f"  {plain(row)}" if isinstance(row, str) else f"    {line(row)}" for row in rows]
-
-
-def _cell(text: str) -> str:
-    return plain(text).replace(NONE, "-")
-
-
-def _md_row(row: tuple[str, ...] | str, columns: int) -> str:
-    if isinstance(row, str):
-        return f"| **{markdown_text(row)}** |" + " |" * (columns - 1)
-    return "| " + " | ".join(markdown_text(_cell(cell)) for cell in row) + " |"
-
-
-def _md_rule(table: _Table) -> str:
-    return "|" + "|".join("---:" if right else "---" for right in table.right) + "|"
-
-
-def markdown_text(text: str) -> str:
-    """`text` on one line, in which Markdown and HTML find nothing to act upon."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]<>#|!~" else c for c in plain(text)).replace(
-        "@", "@\N{ZERO WIDTH NON-JOINER}"
-    )

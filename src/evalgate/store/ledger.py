@@ -42,6 +42,7 @@ Kind = Literal[
     "serving",
     "purge",
     "withdrawal",
+    "switch",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
