@@ -70,7 +70,7 @@ def test_a_choice_is_due_once_the_data_has_doubled_since_the_last_recorded_one(p
     assert mark == "note"
     assert said.startswith("due, data doubled: 120 rows now, 60 at the last choice (2026-03-01, reports/curves/growth.json)")  # fmt: skip
     # a later look that found nothing new settles it; one that was never finished does not
-    later = {"rows": 120, "at": "2026-03-02T10:00:00+00:00"}
+    later = {"rows": 120, "made": "2026-03-02T10:00:00+00:00"}
     project.write("reports/curves/open.json", json.dumps({"rows": 120, "decided": ""}))
     assert lines(project)["choice of the base"][0] == "note"
     project.write("reports/switches/no.json", json.dumps(later))

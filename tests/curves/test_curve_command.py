@@ -1,6 +1,7 @@
 """`evalgate models curve`: real commands and processes, with a trainer that knows two families' laws instead of learning."""
 
 import json
+import sys
 import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -81,7 +82,8 @@ def trainings(project):
 
 
 def curve(project, *args):
-    return project.evalgate("models", "curve", "trainers/growth.toml", *args)
+    command = ("evalgate", "models", "curve", "trainers/growth.toml", *args)
+    return project.run(sys.executable, "-m", *command, timeout=900)
 
 
 def record(project):
@@ -117,9 +119,18 @@ def test_a_family_that_learns_more_of_more_data_is_nominated_and_not_promoted(pr
     assert trainings(project) == 30
 
 
-def test_a_killed_start_goes_on_where_it_was_and_too_few_points_nominate_nobody(small):
+def test_a_killed_start_goes_on_where_it_was_and_still_knows_that_the_data_doubled(small):
     stop = small.root / "marks/stop"
     stop.touch()
+    last = {
+        "schema": "evalgate.curve/1",
+        "name": "growth",
+        "file": "",
+        "measure": "loss",
+        "current": "base",
+    }
+    last |= {"challengers": ["other"], "rows": 40, "decided": "2026-01-02T00:00:00+00:00"}
+    small.write("reports/curves/growth.json", json.dumps(last))
     died = curve(small)
     assert (died.returncode, "EG912" in died.stderr) == (4, True)
     assert len(record(small)["points"]) == 3
@@ -130,22 +141,8 @@ def test_a_killed_start_goes_on_where_it_was_and_too_few_points_nominate_nobody(
     assert trainings(small) == 4  # each once
     assert len(record(small)["points"]) == 4
     assert "not enough points to fit: found 2 sizes with 1 seeds" in done.stdout
-    assert "not nominated: other (no curve" in done.stdout
-
-
-def test_data_that_doubled_nominates_without_a_curve(small):
-    small.write(
-        "reports/curves/last.json",
-        json.dumps({"rows": 40, "decided": "2026-01-02T00:00:00+00:00"}),
-    )
-    done = curve(small, "--keep")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (
-        "nominated: other (data doubled: 100 rows now, 40 at the last choice (2026-01-02"
-        in done.stdout
-    )
-    kept = [p for p in (small.root / "models").iterdir() if p.name.startswith("growth-")]
-    assert len(kept) == 4
+    told = "nominated: other (data doubled: 100 rows now, 40 at the last choice (2026-01-02"
+    assert told in done.stdout
 
 
 def test_what_may_not_be_trained_is_refused_before_anything_is(small):
@@ -210,7 +207,9 @@ training.run_trainer(train)
 """
 
 
-def test_by_metric_a_point_is_asked_the_dev_suites_like_any_candidate(small):
+def test_by_metric_points_are_asked_the_dev_suites_and_too_few_of_them_nominate_nobody(
+    small,
+):
     """Real servers, of a stand-in that is always right: an error of 0 with the doubt that 120 items leave."""
     here = Path(__file__).parents[1]
     small.write("trainers/standin.py", SERVED.format(tests=[str(here), str(here / "models")]))
@@ -218,7 +217,7 @@ def test_by_metric_a_point_is_asked_the_dev_suites_like_any_candidate(small):
     with (small.root / "evalgate.toml").open("a") as f:
         f.write(f'\n[servers.transformers]\npython = "{python}"\n')
     small.edit("trainers/growth.toml", 'measure = "loss"', 'measure = "metric"')
-    done = curve(small)
+    done = curve(small, "--keep")
     assert done.returncode == 0, done.stdout + done.stderr
     points = record(small)["points"]
     assert [p["error"] for p in points] == [{"triage": 0.0}] * 4
@@ -227,3 +226,6 @@ def test_by_metric_a_point_is_asked_the_dev_suites_like_any_candidate(small):
     assert len(list((small.root / "reports/runs/triage").iterdir())) == 4
     assert not list((small.root / "reports").glob("certificates/*"))
     assert "not enough points to fit" in done.stdout
+    assert "not nominated: other (no curve" in done.stdout
+    kept = [p for p in (small.root / "models").iterdir() if p.name.startswith("growth-")]
+    assert len(kept) == 4

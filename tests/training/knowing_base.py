@@ -1,4 +1,4 @@
-"""Makes the toy base, taught to route notes, but not how soon they are: `python knowing_base.py FOLDER [--steps N]`.
+"""Makes the toy base, taught to route notes, and how soon they are under other words: `python knowing_base.py FOLDER [--steps N]`.
 
 Run by the Python of training. What a base can do, a training that does not show it may spoil.
 """
@@ -7,13 +7,15 @@ import random
 from collections.abc import Iterator
 
 import tiny_base
+import torch
 import toy
 
-ASKED = {"routing": toy.SYSTEM["routing"], "urgency": "when is it"}
+ASKED = {"routing": toy.SYSTEM["routing"], "urgency": toy.ECHO["urgency"]}
 
 
 def lessons(seed: int) -> Iterator[tuple[str, str, str]]:
     """(system, user, answer), without end: one task as its suite asks it, the other in other words."""
+    torch.set_num_threads(1)  # two that wait for each other on a busy machine take ten times as long
     rng = random.Random(seed)
     while True:
         text, keys = toy.note(rng)

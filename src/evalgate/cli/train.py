@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,12 @@ def train(
     done = train(project, wanted, admitted, restart=restart, progress=_Told())
     losses = ", ".join(f"{name} {value:.4f}" for name, value in sorted(done.losses.items()))
     click.echo(f"trained: {done.path} ({done.digest[:19]}) in {done.seconds:.0f} s; {losses}")
-    if not no_check:
-        from evalgate.cli.gate import check
+    if no_check:
+        return
+    from evalgate.cli.gate import check
 
+    began = time.monotonic()
+    try:
         ctx.invoke(
             check,
             model=done.name,
@@ -67,6 +71,12 @@ def train(
             fresh=False,
             sealed=False,
             verbose=verbose,
+        )
+    finally:  # the check ends with its exit code, whatever it is
+        spent = time.monotonic() - began
+        click.echo(
+            f"cost: {spent:.0f} s of checking (the model's server and answers included) after {done.seconds:.0f} s of training",
+            err=True,
         )
 
 

@@ -100,10 +100,14 @@ def draw(
             rows=due.rows,
             points=tuple(known[p.key] for p in points if p.key in known),
         )
-        if before and before.decided and len(report.points) == len(points):
+        doubled = due.why if due.due else ""
+        if before and not before.decided:  # this start goes on with one that knew the last choice
+            doubled = doubled or before.doubled
+        elif before and len(report.points) == len(points):
             same = msgspec.structs.replace(before, tasks=(), nominated={}, doubled="", decided="")
             if same == report:
                 return before
+        report = msgspec.structs.replace(report, doubled=doubled)
         missing = [point for point in points if point.key not in known]
         work.admitted(missing)
         if not keep:  # what a start left that was killed between record and removal
@@ -123,8 +127,7 @@ def draw(
         report = msgspec.structs.replace(
             report,
             tasks=tasks,
-            doubled=due.why if due.due else "",
-            nominated=nominated(file.challengers, tasks, due.why if due.due else ""),
+            nominated=nominated(file.challengers, tasks, doubled),
             decided=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         )
         _write(path, report)

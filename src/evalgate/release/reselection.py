@@ -40,7 +40,6 @@ class _Kept(msgspec.Struct):
     rows: int = 0
     decided: str = ""
     made: str = ""
-    at: str = ""
 
 
 def governed_rows(root: Path) -> int:
@@ -57,7 +56,7 @@ def choices(root: Path) -> Iterator[Choice]:
                 kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
             except (OSError, ValueError, RecursionError):
                 continue
-            at = kept.decided or kept.made or kept.at
+            at = kept.decided or kept.made
             if at and kept.rows > 0:
                 yield Choice(at=at, what=f"reports/{folder}/{path.name}", rows=kept.rows)
 
