@@ -119,7 +119,10 @@ def _due(told: tuple[str, str] | None, messages: list[dict]) -> bool:
 
 
 def _serve(module: str, arguments: list[str], behaviour: dict) -> int:
-    from harness import right_but
+    from harness import (
+        right,
+        right_but,
+    )  # here, since environments put one of their own in their place
     from scripted import Response, ScriptedServer
 
     options = dict(itertools.pairwise(arguments))
@@ -127,7 +130,7 @@ def _serve(module: str, arguments: list[str], behaviour: dict) -> int:
     name = options["--served-model-name"] if vllm else options["serve"]
     directory = Path(options["--model"] if vllm else name.split("@")[0])
     config = json.loads((directory / "config.json").read_text())
-    answer = right_but(set(config.get("wrong", ())))
+    wrong = right_but(set(config.get("wrong", ())))
     names = [name]
     if "--lora-modules" in options:
         names.append(json.loads(options["--lora-modules"])["name"])
@@ -151,7 +154,9 @@ def _serve(module: str, arguments: list[str], behaviour: dict) -> int:
             return Response(status=500, json={"error": {"message": "the template refuses"}})
         changed = payload["model"] == names[-1] and not behaviour.get("deaf")
         cold = payload["model"] == names[-1] and behaviour.pop("cold", 0)
-        text = answer(messages, payload) if "request <" in messages[-1]["content"] else "ok"
+        text = "ok"
+        if "request <" in messages[-1]["content"]:
+            text = wrong(messages, payload) if "wrong" in config else right(messages)
         choice = {
             "message": {"role": "assistant", "content": text},
             "finish_reason": "stop",
