@@ -15,7 +15,9 @@ ASKED = {"routing": toy.SYSTEM["routing"], "urgency": toy.ECHO["urgency"]}
 
 def lessons(seed: int) -> Iterator[tuple[str, str, str]]:
     """(system, user, answer), without end: one task as its suite asks it, the other in other words."""
-    torch.set_num_threads(1)  # two that wait for each other on a busy machine take ten times as long
+    torch.set_num_threads(
+        1
+    )  # two that wait for each other on a busy machine take ten times as long
     rng = random.Random(seed)
     while True:
         text, keys = toy.note(rng)
