@@ -115,6 +115,11 @@ def ran(project, words, expect=(0,)):
     return done.stdout
 
 
+def held_out_before(project, name):
+    rows = json.loads((project.root / f"models/{name}/held_out.json").read_text())["rows"]
+    return {row["id"]: row["before"] for row in rows}
+
+
 def cell(reference, kind, suite):
     ((found),) = [c for c in reference["cells"] if (c["kind"], c["suite"]) == (kind, suite)]
     return found
@@ -139,6 +144,10 @@ def test_the_gate_closes_on_the_starved_task_and_the_table_says_which_and_by_how
         assert routing["state"] == "alarm"
         assert routing["low"] <= routing["difference"] <= routing["high"] < -0.50
         assert cell(reference, "metric", "urgency")["state"] != "alarm"
+        early = cell(reference, "loss", "routing")  # of rows that training held out
+        assert (early["state"], early["low"] > 0) == ("alarm", True)
+    before = [held_out_before(project, name) for name in MIXTURES]
+    assert before[0] == before[1] != {}  # the same base and the same rows, whatever was mixed
     print(ran(project, "run interference starved"))  # what a person sees, with pytest -s
     page = ran(project, "run interference starved --format html")
     assert page.count("<svg") == 2

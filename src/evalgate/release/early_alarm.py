@@ -9,15 +9,14 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
 from evalgate.errors import IntegrityError
 from evalgate.records import Record
 from evalgate.report.interference import Cell, State
-
-FILE: Final = "held_out.json"
+from evalgate.training.measuring import HELD_OUT
 
 
 class HeldOut(Record, kw_only=True):
@@ -38,7 +37,7 @@ class _File(Record, kw_only=True):
 
 def held_out(artifact: Path) -> tuple[HeldOut, ...] | None:
     """What a model's training measured of its held-out rows; None if nothing was. Raises IntegrityError (EG956)."""
-    path = artifact / FILE
+    path = artifact / HELD_OUT
     try:
         return msgspec.json.decode(path.read_bytes(), type=_File).rows
     except (FileNotFoundError, NotADirectoryError):
@@ -48,7 +47,7 @@ def held_out(artifact: Path) -> tuple[HeldOut, ...] | None:
         raise IntegrityError(
             f"found losses of held-out rows that cannot be read ({kind}), expected evalgate.held_out/1 as training wrote it. "
             "Restore the file, or train again.",
-            where=f"{artifact.name}/{FILE}",
+            where=f"{artifact.name}/{HELD_OUT}",
             code="EG956",
         ) from None
 

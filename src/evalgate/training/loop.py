@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 from evalgate.errors import UsageError
 from evalgate.records import Record
 from evalgate.training.job import Workshop
+from evalgate.training.measuring import HeldOutRows
 from evalgate.training.rendering import IGNORED, LeftOut, rendered, stops_of
 
 LEFT_OUT_MOST: Final = 0.05
@@ -177,6 +178,8 @@ def train_adapter(work: Workshop, config: LoopConfig, model: Any, tokenizer: Any
         data_collator=_padded(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0),
         callbacks=[_diary(work)],
     )
+    held_out = HeldOutRows(work, tokenizer, stops, config.max_length)
+    held_out.measure_before(adapted)  # the adapter is still nothing: the base itself
     trainer.train(resume_from_checkpoint=_last(work.checkpoints))
     adapted.save_pretrained(work.adapter, safe_serialization=True)
     (work.adapter / "README.md").unlink(
@@ -185,6 +188,7 @@ def train_adapter(work: Workshop, config: LoopConfig, model: Any, tokenizer: Any
     _in_order(work.adapter / "adapter_config.json")
     if work.job.merge:
         _merge(work, tokenizer)
+    held_out.write(adapted, (work.adapter, work.merged) if work.job.merge else (work.adapter,))
     work.note("trained", steps=trainer.state.global_step)
 
 
