@@ -36,6 +36,8 @@ WORLDS = (
     World("better by exactly the claimed 0.02", 0.02, 0.0, 0.0, wrong=True),
     World("better by 0.06, worse by exactly the margin on one", 0.06, -0.03, 0.0, wrong=True),
     World("better by 0.06, worse by 0.06 on one", 0.06, -0.06, 0.0, wrong=True),
+    World("better by 0.04, twice the claim, equal elsewhere", 0.04, 0.0, 0.0, wrong=False),
+    World("better by 0.04 on all five", 0.04, 0.04, 0.04, wrong=False),
     World("better by 0.06, equal elsewhere", 0.06, 0.0, 0.0, wrong=False),
     World("better by 0.06 on all five", 0.06, 0.06, 0.06, wrong=False),
 )

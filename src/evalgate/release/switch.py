@@ -6,7 +6,8 @@ that is the case for it. Each attempt on the same gold sets spends a part of alp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,16 +15,17 @@ import msgspec
 
 from evalgate import digest
 from evalgate.authored.switch_rules import SwitchRules
-from evalgate.errors import Exit, IntegrityError, UsageError
+from evalgate.crypto.keys import SigningKey
+from evalgate.errors import Exit, InfrastructureError, IntegrityError, UsageError
 from evalgate.files import write_new
-from evalgate.gate.check import Survey, survey
+from evalgate.gate.check import CheckError, Survey, check, survey
 from evalgate.gate.record import new_stem
 from evalgate.gate.whole import WholeCheck
-from evalgate.records import Decision
+from evalgate.records import Decision, Lock
 from evalgate.release.licensing import verdict
 from evalgate.release.reselection import governed_rows
-from evalgate.release.switch_pairs import Asked, Pairs, compared_in_process
-from evalgate.report.switch import Outcome, Side, Switch, switch_markdown
+from evalgate.release.switch_pairs import Asked, Pairs, compared_in_process, edited
+from evalgate.report.switch import Outcome, Side, Switch, switch_html, switch_markdown
 from evalgate.stats import alpha_for_attempt
 from evalgate.store.ledger import Ledger, stamp
 from evalgate.store.released import released
@@ -40,8 +42,9 @@ def switch(root: Path, challenger: str, incumbent: str | None = None) -> Switch:
     """Decides about `challenger` in the place of `incumbent` (what was promoted, else the baseline), and enters it into the ledger.
 
     The same question, bit by bit, has the same answer for nothing. Raises UsageError (EG971: no [gate.switch]; EG972: not two
-    models whose bytes are known, or no incumbent), CheckError (a check without a decision), IntegrityError (EG970: the record of
-    a decision is not what was written; the ledger), InfrastructureError (EG974).
+    models whose bytes are known, or no incumbent), CheckError (a check without a decision, or an outage: nothing is decided then, and
+    the next start goes on with the same attempt), IntegrityError (EG970: the record of a decision is not what was written; EG502:
+    files were edited meanwhile; EG974: a comparison that its own numbers do not bear out; the ledger), InfrastructureError (EG974).
     """
     project = load_header(root)
     rules = project.gate.settings.switch
@@ -67,7 +70,7 @@ def switch(root: Path, challenger: str, incumbent: str | None = None) -> Switch:
         alpha = alpha_for_attempt(
             settings.alpha, attempt, settings.attempt_spending, attempts=settings.attempts
         )
-        reasons, pairs, decision = list(_forbidden(project, asked)), Pairs(), None
+        reasons, pairs, decision = list(asked.forbidden), Pairs(), None
         if not alpha:
             reasons.append(f"attempt {attempt} of {settings.attempts}: nothing of alpha is left on these gold sets; make new ones")  # fmt: skip
         if not reasons:
@@ -99,13 +102,14 @@ def switch(root: Path, challenger: str, incumbent: str | None = None) -> Switch:
 
 
 class _Asked(NamedTuple):
-    """What a switch is about. `question`: digest of everything that its answer depends on."""
+    """What a switch is about. `forbidden`: why nothing may be asked. `question`: digest of everything that its answer depends on."""
 
     survey: Survey
     challenger: Side
     incumbent: Side
     gold: dict[str, str]
     locked: str
+    forbidden: tuple[str, ...]
     question: str
 
 
@@ -142,52 +146,81 @@ def _asked(project: Project, challenger: str, incumbent: str) -> _Asked:
             where="evalgate.toml",
             code="EG972",
         )
-    gold = {p: d for p, d in ours.files.items() if p.startswith("goldsets/") and p.endswith(".jsonl")}  # fmt: skip
+    gold = {
+        path: known
+        for path, known in ours.files.items()
+        if path.endswith(".jsonl") and not path.startswith(("suites/", "rubrics/"))
+    }
     lock = ours.lock
     locked = lock.digest if lock and not lock.changed else ""
-    told = [sides[0].digest, sides[1].digest, ours.plan, locked, gold]
-    return _Asked(ours, sides[0], sides[1], gold, locked, digest.of_value(told))
+    # licences change without the plan: what they forbade yesterday is another question than what they allow today
+    forbidden = tuple(_forbidden(project, challenger, lock))
+    told = [sides[0].digest, sides[1].digest, ours.plan, locked, gold, forbidden]
+    return _Asked(ours, sides[0], sides[1], gold, locked, forbidden, digest.of_value(told))
 
 
-def _forbidden(project: Project, asked: _Asked) -> Iterator[str]:
+def _forbidden(project: Project, challenger: str, lock: Lock | None) -> Iterator[str]:
     """What forbids a switch before anything is asked."""
-    lock = asked.survey.lock
     if lock is None:
         yield "EG802 no plan is locked: what a challenger has to meet is fixed before it is asked; run 'evalgate plan --lock'"
     elif lock.changed:
         yield f"EG802 the plan changed since it was locked: {', '.join(lock.changed[:5])}"
-    allowed = verdict(project.root, asked.challenger.name, "finetune", project.settings)
+    allowed = verdict(project.root, challenger, "finetune", project.settings)
     yield from (f"licence: {reason}" for reason in allowed.reasons)
 
 
 def _attempt(ledger: Ledger, asked: _Asked) -> int:
-    """Which attempt on these gold sets this is: other questions about any of them were attempts, too, finished or not."""
+    """Which attempt on these gold sets this is: other questions about any of them were attempts, too, finished or not.
+
+    A set is known by its bytes: under another name it is no new one.
+    """
+    ours = set(asked.gold.values())
     before = {
         entry.body["question"]
         for entry in ledger.of_kind("switch")
-        if entry.body["stage"] == "began"
-        and any(asked.gold.get(path) == known for path, known in entry.body["gold"].items())
+        if entry.body["stage"] == "began" and ours & set(entry.body["gold"].values())
     }
     return len(before - {asked.question}) + 1
 
 
 def _look(project: Project, asked: _Asked, alpha: float) -> tuple[Decision, Pairs]:
-    """The challenger's own check, and both models item by item; who has not answered yet is asked."""
+    """The challenger's own check, and both models item by item; who has not answered yet is asked. Raises as `switch`."""
     decision = WholeCheck(project, asked.challenger.name).decision
+    _check_decided(decision, asked.challenger, asked.survey.plan)
     if decision.decision == "closed":
         return decision, Pairs()
     told = Asked(
         root=str(project.root),
-        challenger=asked.challenger.name,
-        incumbent=asked.incumbent.name,
+        challenger=asked.challenger,
+        incumbent=asked.incumbent,
         plan=asked.survey.plan,
         alpha=alpha,
     )
-    pairs = compared_in_process(told)
+    pairs = compared_in_process(project, told)
     if asked.incumbent.name in pairs.missing:
-        WholeCheck(project, asked.incumbent.name)
-        pairs = compared_in_process(told)
+        # asked, not decided about: a decision about what is promoted would come between it and its certificate
+        log = project.root / "reports" / "logs" / "check.log"
+        again, _ = check(project, asked.incumbent.name, log=log)
+        _check_decided(again, asked.incumbent)
+        pairs = compared_in_process(project, told)
+    if pairs.missing:
+        why = "; ".join(
+            f"{model} has not answered: {said}" for model, said in pairs.missing.items()
+        )
+        raise CheckError(why, Exit.INFRASTRUCTURE)
     return decision, pairs
+
+
+def _check_decided(decision: Decision, about: Side, plan: str | None = None) -> None:
+    """Returns if a check came to a decision about these bytes (and this plan). Raises CheckError, IntegrityError (EG502).
+
+    What an outage, an edited run or a killed process left is none: kept as an answer, it would be one for good.
+    """
+    broken = decision.exit in (Exit.INFRASTRUCTURE, Exit.INTEGRITY)
+    if broken or not decision.model.get("digest"):
+        raise CheckError("; ".join(decision.reasons), decision.exit)
+    if decision.model["digest"] != about.digest or plan not in (None, decision.plan):
+        raise edited(about.name)
 
 
 def _outcome(
@@ -199,7 +232,6 @@ def _outcome(
     if decision.decision == "closed":
         return "no switch", [f"its own check: {reason}" for reason in decision.reasons]
     reasons = [f"its own check: {r}" for r in decision.reasons if decision.decision != "open"]
-    reasons += [f"not answered: {why}" for why in pairs.missing.values()]
     margins = [row for row in pairs.compared if not row.claim]
     claims = [row for row in pairs.compared if row.claim]
     worse = [row for row in margins if row.status == "fail"]
@@ -219,15 +251,15 @@ def _outcome(
     return ("no switch" if lost else "undecided"), reasons
 
 
-def _keep(root: Path, ledger: Ledger, result: Switch, key: object) -> None:
-    """Writes the record and its page, then the entry that has its digest."""
-    folder = root / FOLDER
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    stem = new_stem(result.challenger.name)
-    path = folder / f"{stem}.json"
+def _keep(root: Path, ledger: Ledger, result: Switch, key: SigningKey) -> None:
+    """Writes the record and its pages, then the entry that has its digest: all or none. Raises InfrastructureError (EG974)."""
+    path = root / FOLDER / f"{new_stem(result.challenger.name)}.json"
     data = msgspec.json.format(digest.canonical(result), indent=1)
-    write_new(path, data)
-    write_new(path.with_suffix(".md"), switch_markdown(result).encode())
+    files = {
+        path.with_suffix(".html"): switch_html(result).encode(),
+        path.with_suffix(".md"): switch_markdown(result).encode(),
+        path: data,
+    }
     body = {
         "stage": "decided",
         "question": result.question,
@@ -241,7 +273,28 @@ def _keep(root: Path, ledger: Ledger, result: Switch, key: object) -> None:
         "record": path.relative_to(root).as_posix(),
         "digest": digest.of_bytes(data),
     }
-    ledger.append("switch", body, key)  # type: ignore[arg-type]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for place, content in files.items():
+            write_new(place, content)
+        ledger.append("switch", body, key)
+    except OSError as e:
+        _forget(files)
+        raise InfrastructureError(
+            f"found {e.strerror or e}, expected to be able to write the decision. Free some space or mend the permissions; the next "
+            "start goes on with the same attempt.",
+            where=FOLDER,
+            code="EG974",
+        ) from None
+    except BaseException:  # a decision that the ledger does not know is none
+        _forget(files)
+        raise
+
+
+def _forget(files: Iterable[Path]) -> None:
+    for path in files:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _kept(root: Path, ledger: Ledger, question: str) -> Switch | None:

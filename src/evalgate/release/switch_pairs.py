@@ -1,6 +1,7 @@
 """The paired half of a switch. Suites' code runs here, in a process that has no key: `python -m evalgate.release.switch_pairs`.
 
-Reads one JSON object {root, challenger, incumbent, plan, alpha} on stdin, and writes one on stdout.
+Reads one JSON object {root, challenger, incumbent, plan, alpha} on stdin, and writes one on stdout. What it writes is held against
+gate.toml by whoever asked: a suite cannot leave a row out, nor move a margin or a level.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from evalgate.authored.gate_toml import is_difference
-from evalgate.errors import EvalgateError, Exit, InfrastructureError, UsageError
+from evalgate.authored.gate_toml import GateFile, is_difference
+from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityError, UsageError
 from evalgate.gate.claims import estimate_of
 from evalgate.gate.decide import find
 from evalgate.gate.plan import seed_of
@@ -25,7 +26,7 @@ from evalgate.metrics.rates import ItemError
 from evalgate.metrics.tally import Pair
 from evalgate.models.process import cleaned_environment
 from evalgate.records import Bar, Record
-from evalgate.report.switch import Compared
+from evalgate.report.switch import Compared, Side
 from evalgate.suite import Answers, FirstRelease, LoadedSuite, Project, load_project
 
 
@@ -33,8 +34,8 @@ class Asked(Record, kw_only=True):
     """What the process is asked. `alpha`: one-sided, of this attempt."""
 
     root: str
-    challenger: str
-    incumbent: str
+    challenger: Side
+    incumbent: Side
     plan: str
     alpha: float
 
@@ -57,8 +58,11 @@ class PairsError(EvalgateError):
         self.exit = Exit(code)
 
 
-def compared_in_process(asked: Asked) -> Pairs:
-    """`compared`, in a process with no key and a cleaned environment. Raises PairsError, InfrastructureError (EG974)."""
+def compared_in_process(project: Project, asked: Asked) -> Pairs:
+    """`compared`, in a process with no key and a cleaned environment.
+
+    Raises PairsError, InfrastructureError (EG974: no result), IntegrityError (EG974: one that its own numbers do not bear out).
+    """
     done = subprocess.run(  # noqa: S603 (evalgate's own module)
         [sys.executable, "-P", "-m", __name__],
         input=msgspec.json.encode(asked),
@@ -78,7 +82,53 @@ def compared_in_process(asked: Asked) -> Pairs:
         ) from None
     if found.error:
         raise PairsError(found.error, found.exit)
+    if faults := [] if found.missing else list(disagreements(project.gate, found, asked.alpha)):
+        raise IntegrityError(
+            f"found a comparison that its own numbers do not bear out ({'; '.join(faults[:5])}), expected every row of gate.toml as it "
+            "asks. Find out which suite wrote it.",
+            where="gate switch",
+            code="EG974",
+        )
     return found
+
+
+def edited(model: str) -> IntegrityError:
+    """The model, or the plan, is another one than the question was about."""
+    return IntegrityError(
+        f"found other files of {model}, or another plan, than when the question was put, expected both to stand still. Run it again.",
+        where="gate switch",
+        code="EG502",
+    )
+
+
+def disagreements(gate: GateFile, pairs: Pairs, alpha: float) -> Iterator[str]:
+    """What of a comparison is not what gate.toml asks for, or does not follow from its own numbers; nothing if all does."""
+    rules = gate.settings.switch
+    assert rules is not None
+    wanted = {
+        f"{suite}.{key}"
+        for suite, rows in gate.suites.items()
+        for key, bar in rows.items()
+        if not bar.all and not is_difference(key)
+    }
+    margins = [row for row in pairs.compared if not row.claim]
+    claims = [row for row in pairs.compared if row.claim]
+    told = [row.name for row in margins] + [name.rpartition(" (")[0] for name in pairs.unpaired]
+    if sorted(told) != sorted(wanted):
+        yield "rows are missing, or there twice"
+    if sorted(row.name for row in claims) != sorted(
+        rules.claims.keys() & {r.name for r in margins}
+    ):
+        yield "claims are missing, or there twice"
+    for row in pairs.compared:
+        bound = rules.claims.get(row.name) if row.claim else rules.margin_of(row.name)
+        if row.bound != bound or row.alpha > alpha or (row.alpha != alpha and not row.claim):
+            yield f"{row.name} was held against another margin or level"
+        elif row.status == "pass" and (row.low is None or row.low < row.bound or row.units < 1):
+            yield f"{row.name} does not pass by its own numbers"
+    proven = [row.alpha for row in claims if row.status == "pass"]
+    if proven and min(proven) > alpha / len(claims):
+        yield "no claim is proven at the level that Holm's first step asks for"
 
 
 class _Paired(NamedTuple):
@@ -90,7 +140,7 @@ class _Paired(NamedTuple):
 
 
 def compared(project: Project, asked: Asked) -> Pairs:
-    """Every row of every suite that can be compared item by item. Raises IntegrityError (an edited run)."""
+    """Every row of every suite that can be compared item by item. Raises IntegrityError (an edited run; EG502: other bytes)."""
     pairs: list[_Paired] = []
     unpaired: list[str] = []
     missing: dict[str, str] = {}
@@ -98,10 +148,14 @@ def compared(project: Project, asked: Asked) -> Pairs:
         sides = []
         for model in (asked.challenger, asked.incumbent):
             try:
-                side = find_runs(project, model, [suite])
-                sides.append(open_side(loaded, side.runs[suite], model))
+                side = find_runs(project, model.name, [suite])
+                answers = open_side(loaded, side.runs[suite], model.name)
             except UsageError as e:
-                missing[model] = f"{suite}: {e}"
+                missing[model.name] = f"{suite}: {e}"
+                continue
+            if answers.run.manifest.model.digest != model.digest:
+                raise edited(model.name)
+            sides.append(answers)
         if len(sides) < 2:
             continue
         for key, bar in project.gate.suites[suite].items():

@@ -1,11 +1,14 @@
-"""What a switch of base models was decided on, and how it is shown: text, Markdown. Numbers and ids only."""
+"""What a switch of base models was decided on, and how it is shown: text, Markdown, one page. Numbers and ids only."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from evalgate.records import FindingStatus, Record
+from evalgate.report.markup import code, facts, number, section, small_table, text
 from evalgate.report.numbers import NONE, high_text, low_text, value_text
+from evalgate.report.page import page
 from evalgate.report.tables import Block, Table, blocks_markdown, blocks_text
 from evalgate.report.words import STATUS, short_digest
 
@@ -76,6 +79,8 @@ NOTES = (
     "gold sets of the split dev have been seen by whoever chose the challenger; the sealed sets, where there are some, are asked by 'gate check --sealed'",
 )
 
+_COLUMNS = ("row", "finding", "bound", "difference", "low", "high", "at least", "units")
+
 
 def blocks(switch: Switch) -> list[Block]:
     """The decision as parts of a report."""
@@ -89,22 +94,30 @@ def blocks(switch: Switch) -> list[Block]:
             f"attempt {switch.attempt} of {switch.attempts} on these gold sets, one-sided alpha {switch.alpha:g}; plan {short_digest(switch.plan)}",
         ),
     ]
+    for head, table in _tables(switch):
+        found += [("head", head), ("table", table)]
+    for head, items in _lists(switch):
+        found += [("head", head), *(("item", item) for item in items)]
+    return found
+
+
+def _tables(switch: Switch) -> Iterator[tuple[str, Table]]:
     for claim, head in (
         (True, "claimed to be better: one of these has to be proven (Holm)"),
         (False, "no worse than its margin: all of these have to be proven"),
     ):
         rows = [_cells(one) for one in switch.compared if one.claim == claim]
         if rows:
-            columns = ("row", "difference", "low", "high", "at least", "units", "finding")
-            table = Table(head=columns, right=(False, True, True, True, True, True, False), rows=list(rows))  # fmt: skip
-            found += [("head", head), ("table", table)]
+            right = tuple(i > 2 for i in range(len(_COLUMNS)))
+            yield head, Table(head=_COLUMNS, right=right, rows=list(rows))
+
+
+def _lists(switch: Switch) -> Iterator[tuple[str, tuple[str, ...]]]:
     if switch.unpaired:
-        found += [("head", "not compared item by item; only the thresholds hold there")]
-        found += [("item", row) for row in switch.unpaired]
+        yield "not compared item by item; only the thresholds hold there", switch.unpaired
     if switch.reasons:
-        found += [("head", "reasons"), *(("item", reason) for reason in switch.reasons)]
-    found += [("head", "notes"), *(("item", note) for note in NOTES)]
-    return found
+        yield "reasons", switch.reasons
+    yield "notes", NOTES
 
 
 def _side(side: Side) -> str:
@@ -121,13 +134,38 @@ def switch_markdown(switch: Switch) -> str:
     return f"# {switch.decision}\n\n" + blocks_markdown(blocks(switch))
 
 
+def switch_html(switch: Switch) -> str:
+    """The page: complete HTML5 text, to be written as UTF-8. Any string is shown as text, whatever it holds."""
+    known = [("made", text(switch.made)), ("own check", code(switch.check)), ("locked plan", code(switch.locked))]  # fmt: skip
+    known += [(side.name, code(side.digest)) for side in (switch.challenger, switch.incumbent)]
+    known += [(path, code(gold)) for path, gold in switch.gold.items()]
+    told = "".join(f"<p>{text(said)}</p>" for kind, said in blocks(switch) if kind == "line")
+    tables = (small_table(head, table.head, map(_markup, table.rows), numbers=5) for head, table in _tables(switch))  # fmt: skip
+    body = [
+        f"<header>\n<h1>{text(switch.decision)}</h1>\n{told}\n</header>",
+        section("rows", "Row by row", *tables),
+        *(
+            section(f"list-{i}", head, f"<ul>{''.join(f'<li>{text(item)}</li>' for item in items)}</ul>")
+            for i, (head, items) in enumerate(_lists(switch))
+        ),
+        section("provenance", "Provenance", facts(known)),
+    ]  # fmt: skip
+    title = f"{switch.decision}: {switch.incumbent.name} to {switch.challenger.name}"
+    return page(title, body, kind="switch")
+
+
+def _markup(row: tuple[str, ...] | str) -> list[str]:
+    return [text(cell) if i < 3 else number(cell) for i, cell in enumerate(row)]
+
+
 def _cells(one: Compared) -> tuple[str, ...]:
     ends = (low_text(one.low), high_text(one.high)) if one.low is not None else (NONE, NONE)
     return (
         one.name,
+        f"{STATUS[one.status].symbol} {one.status}",
+        one.method,
         value_text(one.difference),
         *ends,
         f"{one.bound:+g}",
         str(one.units),
-        f"{STATUS[one.status].symbol} {one.status}",
     )
