@@ -47,6 +47,8 @@ failed_rate = { max = 0.05 }
 MODEL = '\n[models.{name}]\nartifact = "models/{name}"\nserver = "vllm"\nlicence = "{licence}"\n'
 ITEMS = 300
 SPANISH = range(0, ITEMS, 5)
+WRONG = [n for n in range(ITEMS) if n % 7 == 3]  # of the model in production
+BETTER = WRONG[:8]
 
 
 class SwitchWorld(World):
@@ -63,7 +65,7 @@ class SwitchWorld(World):
         world.write("goldsets/triage.jsonl", "".join(json.dumps(i) + "\n" for i in items))
         world.write("evalgate.toml", '[servers.vllm]\npython = "venv/bin/python"\n\n[default]\ncandidate = "production"\n')  # fmt: skip
         stand_in.environment(root / "venv/bin")
-        world.challenger("production", [n for n in range(ITEMS) if n % 7 == 3])
+        world.challenger("production", WRONG)
         world.run("keys", "init", "--holder", "the gate's account")
         for name, role, holder in PEOPLE:
             world.run("keys", "init", name, "--role", role, "--holder", holder)

@@ -4,20 +4,7 @@ import json
 
 import pytest
 
-from switching.switch_world import ITEMS, SPANISH, SwitchWorld
-
-WRONG = [n for n in range(ITEMS) if n % 7 == 3]  # of the model in production
-BETTER = WRONG[:8]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    return SwitchWorld.build(tmp_path_factory.mktemp("switch") / "built")
-
-
-@pytest.fixture
-def world(built, tmp_path):
-    return SwitchWorld(built.copy(tmp_path / "world").root)
+from switching.switch_world import BETTER, ITEMS, SPANISH, WRONG
 
 
 def test_a_challenger_that_is_proven_better_and_nowhere_worse_is_switched_to_and_then_promoted(world):  # fmt: skip

@@ -12,26 +12,13 @@ from evalgate.release.switch_pairs import Asked, Pairs, compared, disagreements
 from evalgate.report.switch import Compared, Side
 from evalgate.suite import load_project
 from evalgate.suite.project import load_header
-from switching.switch_world import ITEMS, SwitchWorld
-
-WRONG = [n for n in range(ITEMS) if n % 7 == 3]  # of the model in production
-BETTER = WRONG[:8]
+from switching.switch_world import BETTER, WRONG, SwitchWorld
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    return SwitchWorld.build(tmp_path_factory.mktemp("switch") / "built")
-
-
-@pytest.fixture
-def world(built, tmp_path):
-    return SwitchWorld(built.copy(tmp_path / "world").root)
-
-
-@pytest.fixture(scope="module")
-def switched(built, tmp_path_factory):
+def switched(built_switch, tmp_path_factory):
     """A world in which `better` has been switched to; not to be changed."""
-    world = SwitchWorld(built.copy(tmp_path_factory.mktemp("switched") / "world").root)
+    world = SwitchWorld(built_switch.copy(tmp_path_factory.mktemp("switched") / "world").root)
     world.challenger("better", BETTER)
     world.run("gate", "switch", "better")
     return world
@@ -158,3 +145,35 @@ def test_the_page_is_one_document_that_shows_every_row(switched):
     assert "switch" in seen
     for row in switched.record()["compared"]:
         assert f"{row['suite']}.{row['row']}" in seen
+
+
+def test_an_alias_that_was_never_moved_is_no_way_around_a_switch(world):
+    world.challenger("better", BETTER)
+    world.run("gate", "check", "better")
+    world.promote("better", expect=1)
+    done = world.run("gate", "promote", "better", "--to", "elsewhere", expect=1)
+    assert "no switch to it was decided" in " ".join(done.said.split())
+
+
+BRITTLE = """
+
+def brittle(answer):
+    if not answer.correct:
+        raise ValueError("no score for it")
+    return 1.0
+
+def test_brittle(answers, threshold):
+    assert threshold.met_by(mean(answers, brittle))
+"""
+
+
+def test_a_claim_that_fails_on_the_incumbents_answers_is_not_a_claim_that_cannot_be_compared(world):
+    world.edit("suites/test_triage.py", "import Suite, accuracy", "import Suite, mean, accuracy")
+    with (world.root / "suites/test_triage.py").open("a") as f:
+        f.write(BRITTLE)
+    world.edit("gate.toml", "failed_rate =", "brittle = { min = 0.5 }\nfailed_rate =")
+    world.run("plan", "--lock")
+    world.challenger("flawless", [])
+    done = world.run("gate", "switch", "flawless", expect=2)
+    assert "EG503" in done.said
+    assert [body["stage"] for body in world.switches()] == ["began"]

@@ -9,7 +9,6 @@ import msgspec
 from evalgate.authored.toml_file import Section
 from evalgate.records import Bar, Record
 
-CODE = "EG973"
 _CLAIM = "SUITE.ROW = 0.02"
 
 
@@ -100,7 +99,7 @@ def check_rules(
 
 
 def _note(table: Section, name: str, message: str) -> None:
-    table.problem(CODE, f"[gate.switch] {name}: {message}", "switch")
+    table.problem("EG973", f"[gate.switch] {name}: {message}", "switch")
 
 
 def _nearest(row: str, known: Collection[str]) -> str:

@@ -12,8 +12,9 @@ from evalgate.authored.gate_toml import is_difference, split_key
 from evalgate.errors import EvalgateError, UsageError
 from evalgate.metrics import Estimate
 from evalgate.metrics.rates import ItemError
+from evalgate.metrics.tally import NotPairedError, Pair
 from evalgate.records import Bar
-from evalgate.suite import LoadedSuite
+from evalgate.suite import Answers, FirstRelease, LoadedSuite
 
 _SPARING = ("skip", "skipif", "xfail")
 """Marks of a test from which the gate takes no finding."""
@@ -39,6 +40,7 @@ def estimate_of(
 ) -> Estimate | None:
     """What the test of `key` measures on `answers`; None if it cannot be called outside pytest.
 
+    A `Pair` in place of answers is for `paired_of`: a metric that cannot pair refuses it (NotPairedError).
     `what` names the answers in the error, `judged` holds `verdicts` and `calibration` where there are any. Raises UsageError (EG503) if the test itself fails or does not give exactly
     one estimate to met_by, IntegrityError if the answers are not what was recorded.
     """
@@ -65,6 +67,8 @@ def estimate_of(
         found = f"{e.found} at the item {e.item}, in test_{base} on {what}"
         mend = f"the item ({loaded.suite.gold}), the test or its metric"
     except BaseException as e:  # a suite's own code, exits and skips too: its words may quote an item, its kind does not
+        if isinstance(e, NotPairedError) and isinstance(answers, Pair):
+            raise
         found, mend = f"{type(e).__name__} in test_{base} on {what}", "the test or its metric"
     else:
         heard = listener.heard
@@ -77,6 +81,22 @@ def estimate_of(
         where=f"suites/{loaded.path.name}",
         code="EG503",
     )
+
+
+def paired_of(
+    loaded: LoadedSuite, key: str, ours: Answers, theirs: Answers, *, what: str = "a pair"
+) -> Estimate | None:
+    """Ours minus theirs, unit by unit, by the test of `key`; None where its metric has no unit means, or as for `estimate_of`.
+
+    A row that itself compares with the baseline takes `theirs` for it. Raises as `estimate_of`: a test that fails on these answers is no
+    metric without a difference.
+    """
+    if is_difference(key):
+        return estimate_of(loaded, key, ours, theirs, what=what)
+    try:  # metrics of unit means take a pair in place of rows
+        return estimate_of(loaded, key, Pair(ours, theirs), FirstRelease(), what=what)
+    except NotPairedError:
+        return None
 
 
 def _parameters(function: Any, parameter: str) -> dict[str, Any]:

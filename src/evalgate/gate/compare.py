@@ -12,13 +12,12 @@ from typing import Any
 
 from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import EvalgateError, IntegrityError, UsageError
-from evalgate.gate.claims import estimate_of, refused
+from evalgate.gate.claims import estimate_of, paired_of, refused
 from evalgate.gate.decide import decide, find, threshold_of
 from evalgate.gate.plan import plan_digest, seed_of
 from evalgate.gate.sides import Side, find_runs, known_suites, open_side, unlike
 from evalgate.metrics import Estimate
 from evalgate.metrics.estimate import Difference, PairedBinary
-from evalgate.metrics.tally import Pair
 from evalgate.records import Finding, ModelSpec, Record, Verdict
 from evalgate.report.comparison import (
     ClaimRow,
@@ -31,7 +30,7 @@ from evalgate.report.comparison import (
     SuiteTable,
 )
 from evalgate.store import repeats
-from evalgate.suite import Answers, FirstRelease, LoadedSuite, Project
+from evalgate.suite import Answers, LoadedSuite, Project
 from evalgate.suite.asking import identify_model
 
 REPEATS = 5
@@ -277,11 +276,8 @@ class _Suite:
     def _paired(self, key: str, ours: Answers, theirs: Answers) -> Estimate | None:
         """Ours minus theirs, unit by unit; None where the metric has no unit means."""
         try:
-            if is_difference(key):
-                return estimate_of(self.loaded, key, ours, theirs, what="a pair")
-            # Metrics of unit means take a pair in place of rows; the others refuse it.
-            return estimate_of(self.loaded, key, Pair(ours, theirs), FirstRelease(), what="a pair")
-        except UsageError:
+            return paired_of(self.loaded, key, ours, theirs)
+        except UsageError:  # nothing is decided here, and each side has been measured by itself
             return None
 
     def _shift(self, key: str, before: Estimate | None, now: Estimate | None, i: int) -> Shift:

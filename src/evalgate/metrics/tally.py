@@ -190,9 +190,13 @@ class Pair:
         return "<Pair>"
 
 
+class NotPairedError(TypeError):
+    """A metric that has no unit means was handed a `Pair`."""
+
+
 def unpaired(what: str) -> NoReturn:
-    """Refuse to pair `what`. Raises TypeError."""
-    raise TypeError(
+    """Refuse to pair `what`. Raises NotPairedError."""
+    raise NotPairedError(
         f"paired_difference: found {what}, expected a metric of unit means (recall, precision, f1, "
         "accuracy, class_recall, rate, mean, or a function that returns one of them). "
         "Compare one of those with the baseline."

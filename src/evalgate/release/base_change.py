@@ -35,8 +35,9 @@ def base_of(root: Path, settings: Settings, model: str) -> str:
 def check_base(  # noqa: PLR0917 (what is promoted, of what, by what)
     root: Path, settings: Settings, gate: GateSettings, ledger: Ledger, found: Found, alias: str
 ) -> Check | None:
-    """None where gate.toml has no [gate.switch], or nothing was promoted under the alias yet."""
-    before = released(root, alias)
+    """None where gate.toml has no [gate.switch], or nothing was promoted yet."""
+    # an alias that was never moved is no way around what stands in production
+    before = released(root, alias) or released(root)
     if gate.switch is None or before is None:
         return None
     certificate = found.certificate
@@ -57,6 +58,6 @@ def check_base(  # noqa: PLR0917 (what is promoted, of what, by what)
     return fails(
         _WHAT,
         f"another one than that of {before.model}, and no switch to it was decided for these bytes and this plan; run "
-        f"'evalgate gate switch {name}'",
+        f"'evalgate gate switch {name} --from {before.model}'",
         Exit.CLOSED,
     )

@@ -14,7 +14,7 @@ import msgspec
 
 from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import EvalgateError, IntegrityError, UsageError
-from evalgate.gate.claims import estimate_of, refused
+from evalgate.gate.claims import paired_of, refused
 from evalgate.gate.decide import find
 from evalgate.gate.plan import plan_digest, seed_of
 from evalgate.gate.sides import find_runs, known_suites, open_side
@@ -25,7 +25,7 @@ from evalgate.records import Answer, Bar, Finding, ModelSpec
 from evalgate.release.early_alarm import HeldOut, Loss, early_alarm, held_out, losses
 from evalgate.release.references import BASE, Reference, references
 from evalgate.report.interference import Against, Cell, Interference, Kind, State
-from evalgate.suite import Answers, FirstRelease, LoadedSuite, Project
+from evalgate.suite import Answers, LoadedSuite, Project
 from evalgate.suite.asking import identify_model
 from evalgate.suite.parse import parser_id
 
@@ -297,12 +297,10 @@ def _refused(answer: Answer) -> bool:
 
 def _estimate(sides: _Sides, key: str, bar: Bar) -> Estimate | None:
     """The claim's difference, ours minus theirs; None where it has none, or the gate would take none from its test."""
-    given: tuple[Any, Any] = (sides.ours, sides.theirs)
-    if not is_difference(key):
-        given = (Pair(*given), FirstRelease())
+    what = f"a pair with {sides.model}"
     try:
-        estimate = estimate_of(sides.loaded, key, *given, what=f"a pair with {sides.model}")
-    except UsageError:  # a metric without unit means
+        estimate = paired_of(sides.loaded, key, sides.ours, sides.theirs, what=what)
+    except UsageError:  # a test that fails on a pair: the suite's next claim may do
         return None
     if estimate is None or not isinstance(estimate.sample, PairedBinary | Difference):
         return None

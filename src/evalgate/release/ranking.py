@@ -12,12 +12,11 @@ import msgspec
 
 from evalgate.authored.gate_toml import is_difference
 from evalgate.errors import UsageError
-from evalgate.gate.claims import estimate_of, refused
+from evalgate.gate.claims import estimate_of, paired_of, refused
 from evalgate.gate.decide import find, threshold_of
 from evalgate.gate.plan import seed_of
 from evalgate.metrics import Estimate, mean, rate
 from evalgate.metrics.rates import ItemError
-from evalgate.metrics.tally import Pair
 from evalgate.records import Answer, Finding
 from evalgate.report.shortlist import Pairing, Score, Share, Task
 from evalgate.store import Run
@@ -212,7 +211,7 @@ def _answers(loaded: LoadedSuite, asked: AskedModel) -> Answers:
 def _difference(loaded: LoadedSuite, key: str, ours: Answers, theirs: Answers) -> Estimate | None:
     """Ours minus theirs, unit by unit; None where the metric has no unit means."""
     try:
-        return estimate_of(loaded, key, Pair(ours, theirs), FirstRelease(), what="a pair")
+        return paired_of(loaded, key, ours, theirs)
     except UsageError:
         return None
 

@@ -239,7 +239,7 @@ def _outcome(
     reasons += [f"{row.name}: worse than its margin: {row.reason}" for row in worse]
     reasons += [f"{row.name}: not shown to be no worse: {row.reason}" for row in unproven]
     tasks = {row.suite for row in margins}
-    bare = sorted({name.split(".")[0].split(":")[0] for name in pairs.unpaired} - tasks)
+    bare = sorted({name.split(".")[0] for name in pairs.unpaired} - tasks)
     reasons += [f"{task}: none of its rows can be compared item by item" for task in bare]
     lost = bool(worse)
     if rules.claims and not any(row.status == "pass" for row in claims):

@@ -11,23 +11,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from evalgate.authored.gate_toml import GateFile, is_difference
 from evalgate.errors import EvalgateError, Exit, InfrastructureError, IntegrityError, UsageError
-from evalgate.gate.claims import estimate_of
+from evalgate.gate.claims import paired_of
 from evalgate.gate.decide import find
 from evalgate.gate.plan import seed_of
 from evalgate.gate.sides import find_runs, open_side
 from evalgate.metrics import Difference, Estimate, PairedBinary
-from evalgate.metrics.rates import ItemError
-from evalgate.metrics.tally import Pair
 from evalgate.models.process import cleaned_environment
 from evalgate.records import Bar, Record
 from evalgate.report.switch import Compared, Side
-from evalgate.suite import Answers, FirstRelease, LoadedSuite, Project, load_project
+from evalgate.suite import Project, load_project
 
 
 class Asked(Record, kw_only=True):
@@ -132,7 +130,7 @@ def disagreements(gate: GateFile, pairs: Pairs, alpha: float) -> Iterator[str]:
 
 
 class _Paired(NamedTuple):
-    """A row whose two sides could be compared."""
+    """A row whose two sides could be compared; the challenger's own check has seen that it is about every item."""
 
     suite: str
     key: str
@@ -140,7 +138,9 @@ class _Paired(NamedTuple):
 
 
 def compared(project: Project, asked: Asked) -> Pairs:
-    """Every row of every suite that can be compared item by item. Raises IntegrityError (an edited run; EG502: other bytes)."""
+    """Every row of every suite that can be compared item by item. Raises IntegrityError (an edited run; EG502: other bytes),
+    UsageError (EG503: a test that fails on these answers, which is no row without a comparison).
+    """
     pairs: list[_Paired] = []
     unpaired: list[str] = []
     missing: dict[str, str] = {}
@@ -161,25 +161,14 @@ def compared(project: Project, asked: Asked) -> Pairs:
         for key, bar in project.gate.suites[suite].items():
             if bar.all or is_difference(key):
                 continue
-            estimate = None if bar.judge else _estimate(loaded, key, sides[0], sides[1])
-            if estimate is None:
+            estimate = None if bar.judge else paired_of(loaded, key, sides[0], sides[1])
+            if estimate is None or not isinstance(estimate.sample, PairedBinary | Difference):
                 unpaired.append(f"{suite}.{key} ({'judged' if bar.judge else 'no unit means'})")
             else:
                 pairs.append(_Paired(suite, key, estimate))
     if missing:
         return Pairs(missing=missing)
     return Pairs(compared=tuple(_rows(project, pairs, asked)), unpaired=tuple(unpaired))
-
-
-def _estimate(loaded: LoadedSuite, key: str, ours: Answers, theirs: Answers) -> Estimate | None:
-    pair: Any = Pair(ours, theirs)
-    try:
-        estimate = estimate_of(loaded, key, pair, FirstRelease(), what="a pair")
-    except (UsageError, ItemError):
-        return None
-    if estimate is None or not isinstance(estimate.sample, PairedBinary | Difference):
-        return None
-    return estimate
 
 
 def _rows(project: Project, pairs: list[_Paired], asked: Asked) -> Iterator[Compared]:
