@@ -23,12 +23,13 @@ TRAINING = ROOT / "tests/training"
 
 
 class Service(NamedTuple):
-    """A project and how its story goes. `write(root, python)`: its files, `data`: the commands that make a mixture."""
+    """A project and how its story goes. `write(root, python)`: its files, `data`: commands that make a mixture, `weights`: the base."""
 
     name: str
     write: Callable[[Path, str], None]
     data: tuple[str, ...]
     base: str
+    weights: tuple[str, ...] = ()
 
 
 SUITE = '''\
@@ -124,6 +125,7 @@ seed = 1
 TOY_ITEMS, TOY_ROWS = 60, 400
 TOY_CONFIG = """\
 steps = 160
+threads = 1
 batch = 16
 learning_rate = 5e-3
 schedule = "cosine"
@@ -255,8 +257,8 @@ SMOLLM2 = Service(
     name="workflows",
     write=write_workflows,
     base="smollm2",
+    weights=("models import smollm2 --safetensors",),
     data=(
-        "models import smollm2 --safetensors",
         f"data synthesize --out data/made --rows {ROWS} --task denial_reasons --task claim_entities --seed 1",
         "data check data/made --phi --training",
         f"data mix first --from made --rows {ROWS}",

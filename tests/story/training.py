@@ -59,7 +59,7 @@ class TrainingStory(Teller):
         )
         self._service.write(self.root, self._python)
         self.new_keys(self.root, "gate", *PEOPLE)
-        self.data(self._service.data[:-3] if self._service.base == "smollm2" else ())
+        self.commands(self._service.weights)
 
     def closed(self) -> None:
         self.say("2. The base model, as it comes")
@@ -69,9 +69,7 @@ class TrainingStory(Teller):
         self.say(
             "3. Data with terms, without gold and without people; the plan is locked; before that nothing is trained"
         )
-        self.data(
-            self._service.data[-3:] if self._service.base == "smollm2" else self._service.data
-        )
+        self.commands(self._service.data)
         self.gate(self.root, f"gate train trainers/{CANDIDATE}.toml --admit-only", expect=1)
         self.gate(self.root, "plan --lock")
 
@@ -93,7 +91,7 @@ class TrainingStory(Teller):
         self.say("5. Before and after, every claim of every task with its interval")
         self.gate(self.root, f"run diff {self._service.base} {CANDIDATE}", shown=ALL)
 
-    def data(self, commands: tuple[str, ...]) -> None:
+    def commands(self, commands: tuple[str, ...]) -> None:
         for command in commands:
             self.gate(self.root, command)
 

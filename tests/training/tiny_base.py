@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=128)
     given = parser.parse_args()
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     tok = tokenizer()
     model = LlamaForCausalLM(
         LlamaConfig(
