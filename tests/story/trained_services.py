@@ -160,7 +160,7 @@ def write_toy(root: Path, python: str) -> None:
 
 CONFIG = """\
 dtype = "bfloat16"
-steps = 240
+steps = 160
 batch = 8
 learning_rate = 1e-3
 warmup = 10
@@ -168,10 +168,10 @@ schedule = "cosine"
 rank = 16
 alpha = 32
 max_length = 640
-eval_every = 60
-save_every = 60
+eval_every = 80
+save_every = 80
 """
-ROWS = 1920  # each is shown once
+ROWS = 1280  # each is shown once
 WORKFLOWS = {
     "denial_reasons": ("Why a claim was denied", 150),
     "claim_entities": ("Entities in claim narratives", 80),
