@@ -43,9 +43,12 @@ def run() -> None:
 
 
 @click.command("list")
+@click.option(
+    "--experiments", is_flag=True, help="every training with its check, and the ladder of each task"
+)
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 @verbose_option
-def list_(*, as_json: bool, verbose: bool) -> None:
+def list_(*, experiments: bool, as_json: bool, verbose: bool) -> None:
     """Every run, the one in use first, then the earlier ones that --fresh set aside (KEY~1, KEY~2, ...).
 
     Every row is verified on the way; what is past its retention period, and what was purged, is marked. Exit 5 if a run in
@@ -56,6 +59,10 @@ def list_(*, as_json: bool, verbose: bool) -> None:
     from evalgate.store import kept_runs, open_run
 
     root = project_root()
+    if experiments:
+        from evalgate.cli.experiments import list_experiments
+
+        raise click.exceptions.Exit(list_experiments(root, as_json=as_json))
     days, now = _retention(root), time.time()
     worst = 0
     rows: list[dict[str, Any]] = []
@@ -170,10 +177,17 @@ def _print_json(value: object) -> None:
     metavar="ID",
     help="show the TEXTS of this item: question, right answer, answer; who looks is noted in reports/access.jsonl",
 )
+@click.option("--experiment", is_flag=True, help="RUN is an experiment: a candidate, or its name")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 @verbose_option
 def show(
-    name: str, *, suites: tuple[str, ...], items: tuple[str, ...], as_json: bool, verbose: bool
+    name: str,
+    *,
+    suites: tuple[str, ...],
+    items: tuple[str, ...],
+    experiment: bool,
+    as_json: bool,
+    verbose: bool,
 ) -> None:
     """What RUN is keyed by, what became of its items, tokens and seconds. No texts, except those of --item.
 
@@ -181,6 +195,13 @@ def show(
     ~1, ~2, ... for an earlier run.
     """
     del verbose
+    if experiment:
+        if suites or items:
+            raise click.UsageError("--experiment goes with --json only")
+        from evalgate.cli.experiments import show_experiment
+
+        show_experiment(project_root(), name, as_json=as_json)
+        return
     from evalgate.gate.sides import find_runs, known_suites
     from evalgate.suite import load_project
 
@@ -346,16 +367,26 @@ def diff(
     Names are models of evalgate.toml (their runs as the project is now), keys of runs, or either with ~1, ~2, ... for
     an earlier run. REF alone is held against its own earlier runs: that is the noise floor, by which every other
     difference is judged. Asks nothing, decides nothing: exit 0 whatever differs, 2 for names and runs that cannot be
-    compared, 5 for edited ones.
+    compared, 5 for edited ones. Where both were trained by `gate train`, what their experiments differ in stands first.
     """
     del verbose
+    from evalgate.cli.experiments import differing
     from evalgate.gate.compare import compare
     from evalgate.report.comparison import comparison_json, comparison_markdown, comparison_text
     from evalgate.suite import load_project
 
     project = load_project(project_root())
     found = compare(project, reference, others, suites)
+    heads = differing(project.root, reference, others)
     if as_json or form == "json":
-        _print_json(comparison_json(found))
-    else:
-        _say((comparison_markdown if form == "md" else comparison_text)(found).rstrip("\n"))
+        import msgspec
+
+        _print_json(
+            comparison_json(found) | ({"experiments": msgspec.to_builtins(heads)} if heads else {})
+        )
+        return
+    from evalgate.report.experiment import differences_markdown, differences_text
+
+    for head in heads:
+        _say((differences_markdown if form == "md" else differences_text)(head))
+    _say((comparison_markdown if form == "md" else comparison_text)(found).rstrip("\n"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,12 +56,16 @@ def train(
     done = train(project, wanted, admitted, restart=restart, progress=_Told())
     losses = ", ".join(f"{name} {value:.4f}" for name, value in sorted(done.losses.items()))
     click.echo(f"trained: {done.path} ({done.digest[:19]}) in {done.seconds:.0f} s; {losses}")
+    from evalgate.cli.experiments import Keeper
+    from evalgate.release.experiments import trained
+
+    keeper = Keeper(root, trained(root, wanted, admitted, done))
     if no_check:
+        keeper.unchecked("--no-check")
         return
     from evalgate.cli.gate import check
 
-    began = time.monotonic()
-    try:
+    with keeper.checking():  # whatever its exit code, it stays
         ctx.invoke(
             check,
             model=done.name,
@@ -71,12 +74,6 @@ def train(
             fresh=False,
             sealed=False,
             verbose=verbose,
-        )
-    finally:  # the check ends with its exit code, whatever it is
-        spent = time.monotonic() - began
-        click.echo(
-            f"cost: {spent:.0f} s of checking (the model's server and answers included) after {done.seconds:.0f} s of training",
-            err=True,
         )
 
 

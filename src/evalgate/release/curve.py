@@ -31,12 +31,14 @@ from evalgate.errors import IntegrityError, Refused, UsageError
 from evalgate.files import held, write_whole
 from evalgate.gate.check import check
 from evalgate.records import Decision
+from evalgate.release.experiments import trained
 from evalgate.release.nomination import nominated, task_curves
 from evalgate.release.reselection import reselection
 from evalgate.release.trained import FILE
 from evalgate.release.training import recipe_of, train
 from evalgate.release.training_admission import DATA, Admitted, admit
 from evalgate.report.curve import CurvePoint, CurveReport, curve_page
+from evalgate.store.experiments import keep
 from evalgate.suite import Project, load_project
 from evalgate.suite.project import load_header
 
@@ -307,7 +309,8 @@ class _Work:
             part = msgspec.structs.replace(
                 self._admitted[point.base], mixture=self._mixtures[point.part]
             )
-            train(self._project, recipe, part)
+            done = train(self._project, recipe, part)
+            keep(self._root, trained(self._root, recipe, part, done, why="a point of a curve"))
         numbers = self._losses(model) if self._file.measure == "loss" else self._metrics(point.name)
         available = self._mixtures[point.part].tasks
         return CurvePoint(
