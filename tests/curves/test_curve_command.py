@@ -110,6 +110,9 @@ def test_a_family_that_learns_more_of_more_data_is_nominated_and_not_promoted(pr
     assert sorted(p.name for p in (project.root / "models").iterdir()) == ["base", "other"]
     assert not (project.root / "reports/aliases").exists()
     assert len(list((project.root / "trainers/curves/growth").glob("*.toml"))) == 30
+    kept = [json.loads(p.read_text()) for p in (project.root / "reports/experiments").glob("*.json")]
+    assert len(kept) == 30
+    assert {one["why"] for one in kept} == {"a point of a curve"}
     page = (project.root / "reports/curves/growth.html").read_text()
     svg = page[page.index("<svg") : page.index("</svg>") + 6]
     assert len(ET.fromstring(svg).findall(".//polyline")) == 2
