@@ -42,7 +42,10 @@ def report(decision: str | None, *, format_: str, out: Path | None, verbose: boo
 
         text = model_card(kept, root, signatures)
     else:
-        text = render(kept, root, next(f for f in FORMATS if f == format_), signatures)
+        from evalgate.release.contaminated import contaminated
+
+        beside = contaminated(root, kept) if format_ != "junit" else None
+        text = render(kept, root, next(f for f in FORMATS if f == format_), signatures, beside)
     if out is None:
         click.echo(text, nl=False)
         return
