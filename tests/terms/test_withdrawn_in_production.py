@@ -8,7 +8,6 @@ import pytest
 from ci.ci_machines import served
 from harness import Project
 from terms.contracts import contract
-from terms.trained import base
 
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -24,8 +23,8 @@ def project(tmp_path_factory):
     record = {
         "schema": "evalgate.training/1",
         "mixture": "sha256:mixture",
-        "corpora": {},
-        "base": base(project.root, "below", "MIT"),
+        "corpora": {"bought": "sha256:bought"},
+        "base": "sha256:base",
         "terms": ["northfield"],
         "sources": ["Northfield Records"],
         "recipe": "of no concern here",

@@ -42,10 +42,7 @@ def report(decision: str | None, *, format_: str, out: Path | None, verbose: boo
 
         text = model_card(kept, root, signatures)
     else:
-        from evalgate.release.contaminated import contaminated
-
-        beside = contaminated(root, kept) if format_ != "junit" else None
-        text = render(kept, root, next(f for f in FORMATS if f == format_), signatures, beside)
+        text = render(kept, root, next(f for f in FORMATS if f == format_), signatures)
     if out is None:
         click.echo(text, nl=False)
         return

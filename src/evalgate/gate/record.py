@@ -21,7 +21,6 @@ from evalgate.gate.decide import borne_out
 from evalgate.gate.evidence import now
 from evalgate.gate.signed import signed
 from evalgate.records import Decision, Evidence, Finding, Record, Status
-from evalgate.report.contaminated import Contaminated
 from evalgate.report.html import render_html
 from evalgate.report.json import SCHEMA, json_text
 from evalgate.report.junit import render_junit
@@ -137,33 +136,25 @@ def _pages(page: Path, copy: Path | None) -> list[Path]:
 
 
 def render(
-    kept: Recorded,
-    root: Path,
-    format_: Format,
-    signatures: Signatures | None = None,
-    contaminated: Contaminated | None = None,
+    kept: Recorded, root: Path, format_: Format, signatures: Signatures | None = None
 ) -> str:
     """A kept decision as a page, JUnit XML, Markdown or JSON. Equal input gives equal text.
 
-    `signatures`: what people signed about it; by default what its certificate says of itself. `contaminated`: its claims without gold
-    items that training data touched, for all but JUnit.
+    `signatures`: what people signed about it; by default what its certificate says of itself.
     """
     if format_ == "json":
-        return json_text(kept.decision, contaminated)
+        return json_text(kept.decision)
     if format_ == "junit":
         return render_junit(kept.decision, kept.evidence)
     signatures = signatures or signed(root, kept.decision)
     if format_ == "md":
-        return render_markdown(
-            kept.decision, kept.evidence, signatures=signatures, contaminated=contaminated
-        )
+        return render_markdown(kept.decision, kept.evidence, signatures=signatures)
     return render_html(
         kept.decision,
         kept.evidence,
         stem=kept.stem,
         earlier=_earlier(root, kept.stem),
         signatures=signatures,
-        contaminated=contaminated,
     )
 
 

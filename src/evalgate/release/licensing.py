@@ -49,23 +49,20 @@ def verdict(
     *,
     student: str | None = None,
     counsel: bool = False,
-    data: bool = True,
     on: dt.date | None = None,
 ) -> Verdict:
     """Whether `model` of evalgate.toml may be used for `purpose`, on that day (today), by everything that it comes from.
 
     `student`: for "distil", the model that is to learn from its answers: some licences allow that within one family only.
-    `counsel`: a lawyer of the project must have reviewed every record. Without `data` the terms of what it learnt from are left
-    to whoever asks for them by themselves (`trained.check_trained`). Reads the bytes of models only where a record of
+    `counsel`: a lawyer of the project must have reviewed every record. Reads the bytes of models only where a record of
     training names its base. Raises UsageError (EG145: no such model), FileProblems (a licence record), IntegrityError.
     """
     house = _House(root, settings, on=on, counsel=counsel)
     line = house.lineage(model)
     family = house.lineage(student).ids if student is not None else set()
     reasons = [*house.reasons(line, purpose, family), *house.teachers(line.teachers, line.ids)]
-    if data:
-        refused = refused_terms(root, line.terms, ledger_of(root), house.on)
-        reasons += [f"data: {reason}" for reason in refused]
+    data = refused_terms(root, line.terms, ledger_of(root), house.on)
+    reasons += [f"data: {reason}" for reason in data]
     notes = [f"{one.id}: {remark}" for one in line.licences.values() for remark in remarks(one)]
     return Verdict(
         model=model,

@@ -29,7 +29,6 @@ from evalgate.release.admission import (
 from evalgate.release.base_change import check_base
 from evalgate.release.locked import check_locked, lock_notes
 from evalgate.release.people import check_signoffs, check_waived, waivers
-from evalgate.release.recheck import check_licences
 from evalgate.release.trained import check_trained
 from evalgate.store.aliases import (
     Alias,
@@ -127,7 +126,7 @@ def _checks(
         check_expiry(certificate),
         files := check_bytes(certificate, root),
     ]
-    checks += [*check_trained(root, certificate, ledger), *check_licences(root, certificate)]
+    checks += check_trained(root, certificate, ledger)
     if files.outcome == "fails":
         checks.append(skipped("the plan", "the model's files come first"))
     elif how != "promoted again":

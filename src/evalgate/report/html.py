@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from evalgate.records import Decision, Evidence, Finding, FindingStatus
-from evalgate.report.contaminated import Contaminated, contaminated_section
 from evalgate.report.lock import lock_warnings
 from evalgate.report.markup import code, name, number, section, small_table, text
 from evalgate.report.numbers import NONE, high_text, low_text, present, value_text
@@ -67,12 +66,11 @@ def render_html(
     stem: str = "",
     earlier: Sequence[Earlier] = (),
     signatures: Signatures | None = None,
-    contaminated: Contaminated | None = None,
     title: str = "Release decision",
 ) -> str:
     """The page for `decision`, kept under the name `stem`. `earlier`: the decisions before it, oldest first.
 
-    `signatures`: its certificate with what people signed about it. `contaminated`: its claims without such gold items.
+    `signatures`: its certificate with what people signed about it.
 
     Complete HTML5 text, to be written as UTF-8. Any string is shown as text, whatever it holds; missing numbers, NaN and
     infinities are shown as a dash. Notes of the evidence stand above every number.
@@ -85,7 +83,6 @@ def render_html(
         section("why", "Reasons", _reasons(decision)),
         signatures_section(signatures),
         *_suites(decision, evidence),
-        contaminated_section(contaminated),
         answers(evidence),
         _over_time(decision, evidence, earlier),
         _how_to_read(decision.findings),

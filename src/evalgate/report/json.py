@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from evalgate.records import Decision, Finding
-from evalgate.report.contaminated import Contaminated, contaminated_json
 from evalgate.report.numbers import present
 
 SCHEMA = "evalgate.decision/1"
@@ -35,15 +34,9 @@ def to_json(decision: Decision) -> dict[str, Any]:
     return value
 
 
-def json_text(decision: Decision, contaminated: Contaminated | None = None) -> str:
-    """The decision as it is kept in a file: the same text for the same decision.
-
-    `contaminated`: its claims without contaminated gold items, under a key of their own; it is never in the kept file.
-    """
-    value = to_json(decision)
-    if contaminated is not None:
-        value["contaminated"] = contaminated_json(contaminated)
-    return json.dumps(value, indent=1) + "\n"
+def json_text(decision: Decision) -> str:
+    """The decision as it is kept in a file: the same text for the same decision."""
+    return json.dumps(to_json(decision), indent=1) + "\n"
 
 
 def _finding(f: Finding) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 from evalgate.records import Decision, Evidence, Finding
-from evalgate.report.contaminated import COLUMNS, TITLE, Contaminated, lines, rows
 from evalgate.report.egress import egress_text
 from evalgate.report.lock import lock_warnings
 from evalgate.report.numbers import NONE, high_text, low_text, present, value_text
@@ -45,7 +44,6 @@ def render_markdown(
     evidence: Evidence | None = None,
     *,
     signatures: Signatures | None = None,
-    contaminated: Contaminated | None = None,
     budget: int = BUDGET,
 ) -> str:
     """GitHub-flavoured Markdown of at most `budget` bytes of UTF-8, without any HTML.
@@ -66,16 +64,11 @@ def render_markdown(
         page.list_("⛔ Waivers", waived_lines(signatures))
         page.list_("⛔ Grade", signatures.notes)
         page.list_("Signatures", signed_lines(signatures))
-    if contaminated is not None:
-        page.list_("⛔ Contaminated gold items", lines(contaminated))
     page.list_("Reasons that are no threshold's", other_reasons(decision))
     page.table(f"Not met: {len(missed)} of {len(decision.findings)}", _COLUMNS, map(_row, missed))
     page.list_("Why", [f"{f.suite} {f.test}: {f.reason}" for f in missed if f.reason])
     page.table("Worst items", ("suite", "test", "items"), _worst(decision.findings))
     page.table(f"Met: {len(met)} of {len(decision.findings)}", _COLUMNS, map(_row, met))
-    if contaminated is not None:
-        told = ([table_cell(row[0]), *row[1:]] for row in rows(contaminated))
-        page.table(f"{TITLE} (n: items, units)", COLUMNS, told)
     if evidence is not None:
         page.list_("About this evidence", evidence.notes)
         page.table("Answers", ("suite", "items", "units", "answers"), _answers(evidence))
