@@ -3,11 +3,15 @@
 import hashlib
 import json
 import os
+import shutil
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
-from training_project import RECIPE, ROOT, TrainingProject
+from training_project import RECIPE, ROOT, TrainingProject, example
+
+from evalgate.release.training import held_out
 
 PYTHON = os.environ.get("EVALGATE_TRAIN_PYTHON", "")
 pytestmark = pytest.mark.skipif(
@@ -165,3 +169,29 @@ def test_no_trainer_ever_reaches_out_of_its_namespace(project):
     record = json.loads((project.root / "models/one/training.json").read_text())
     assert Path("/proc/self/ns/net").exists()
     assert record["network"] == "netns"
+
+
+def test_a_loss_that_is_no_number_stops_at_its_step_even_where_nothing_is_measured(project):
+    base = project.root / "models/base"
+    token = json.loads((base / "tokenizer.json").read_text())["model"]["vocab"]["~"]
+    data = bytearray((base / "model.safetensors").read_bytes())
+    (size,) = struct.unpack_from("<Q", data)
+    told = json.loads(data[8 : 8 + size])["model.embed_tokens.weight"]
+    row = 4 * told["shape"][1]
+    start = 8 + size + told["data_offsets"][0] + token * row
+    data[start : start + row] = struct.pack("<f", float("nan")) * (row // 4)
+    (base / "model.safetensors").write_bytes(data)
+    rows = [example(n) for n in range(60)]
+    spoilt = next(n for n in range(60) if not held_out(rows[n]))
+    asked, answered = rows[spoilt].messages
+    rows[spoilt] = example(
+        spoilt, messages=({"role": "user", "content": f"{asked['content']} and ~"}, answered)
+    )
+    shutil.rmtree(project.root / "data")
+    project.corpus(*rows)
+    project.mixture()
+    recipe(project, "one", more="batch = 2\nmax_length = 400\n")
+    project.edit("trainers/one.toml", "steps = 12", "steps = 40")
+    done = train(project, "one")
+    assert (done.returncode, "EG949" in done.stderr) == (2, True), done.stdout + done.stderr
+    assert not (project.root / "models/one").exists()

@@ -112,6 +112,7 @@ def run_trainer(train: Any) -> None:
     try:
         train(Workshop(Path(sys.argv[1])))
     except EvalgateError as e:
+        sys.stdout.flush()  # what libraries printed comes first: the last line is the reason
         sys.stderr.write(f"{e}\n")
         sys.exit(int(e.exit))
     except (MemoryError, OSError) as e:

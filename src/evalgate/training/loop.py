@@ -155,6 +155,7 @@ def train_adapter(work: Workshop, config: LoopConfig, model: Any, tokenizer: Any
         save_steps=config.save_every or 500,
         save_total_limit=2,
         logging_steps=1,
+        logging_nan_inf_filter=False,  # it would log a loss that is no number as one that is
         seed=work.job.seed,
         data_seed=work.job.seed,
         full_determinism=True,
