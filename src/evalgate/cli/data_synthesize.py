@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from evalgate.corpus.manifest import Manifest
     from evalgate.corpus.rewriting import Rewriter, Rewritten
     from evalgate.corpus.writer import Writer
+    from evalgate.gate.synthesis_judge import Verifier
 
 _EVERY = 5.0  # seconds between two lines of progress
 _SHOWN = 25  # rows of a sample page
@@ -35,6 +37,14 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--rewrite-share", "share", default=0.2, type=click.FloatRange(0, 1), help="of the rows (0.2)"
 )
+@click.option("--judge", help="the judge of evalgate.toml, asked about what code has passed")
+@click.option(
+    "--criterion",
+    "criteria",
+    multiple=True,
+    metavar="SUITE:CRITERION",
+    help="what the judge is asked; may be given again",
+)
 @click.option("--from", "parent", type=_PATH, help="tell rows of this corpus, with --model")
 @click.option("--sample-page", type=_PATH, help="write some rows as a page for people")
 @verbose_option
@@ -48,6 +58,8 @@ def synthesize(
     processes: int,
     model: str | None,
     share: float,
+    judge: str | None,
+    criteria: tuple[str, ...],
     parent: Path | None,
     sample_page: Path | None,
     verbose: bool,
@@ -56,12 +68,17 @@ def synthesize(
 
     The same arguments give the same bytes, in however many processes. With --model a share of the rows is told in other
     words; what loses or changes a fact is dropped, and the row stays as it was. With --from the model tells rows of
-    another corpus instead, ROWS times, and what is dropped is not there.
+    another corpus instead, ROWS times, and what is dropped is not there. With --judge, whom clinicians' labels must have
+    shown to decide each --criterion, what the model wrote is kept only if code and the judge find it in order.
     """
     del verbose
     if parent is not None and (model is None or tasks or shares):
         raise click.UsageError("--from needs --model, and takes neither --task nor --share.")
-    order = _Order(project_root(), out.absolute(), rows, seed, model)
+    if (judge is not None) != bool(criteria) or (judge is not None and model is None):
+        raise click.UsageError(
+            "--judge needs --model and --criterion, and --criterion needs --judge."
+        )
+    order = _Order(project_root(), out.absolute(), rows, seed, model, judge, criteria)
     with ExitStack() as stack:
         if parent is None:
             weights = dict(map(_weight, shares))
@@ -74,13 +91,15 @@ def synthesize(
 
 
 class _Order(NamedTuple):
-    """What every corpus is made with: the project, where to, how many rows, the seed, and who tells them anew."""
+    """What every corpus is made with: the project, where to, how many rows, the seed, who tells them anew, who judges that."""
 
     root: Path
     out: Path
     rows: int
     seed: int
     model: str | None
+    judge: str | None
+    criteria: tuple[str, ...]
 
     def writer(self, stack: ExitStack, arguments: dict[str, Any]) -> Writer:
         """Where rows are written; the corpus is there when `stack` closes."""
@@ -91,10 +110,12 @@ class _Order(NamedTuple):
             Writer(path.parent, path.name, command="data synthesize", arguments=arguments)
         )
 
-    def rewriter(self, stack: ExitStack) -> Rewriter | None:
-        """The model, served until `stack` closes; None without one."""
+    def rewriter(
+        self, stack: ExitStack, tasks: Collection[str]
+    ) -> tuple[Rewriter | None, dict[str, Any]]:
+        """The model, served until `stack` closes, and what of it and of the judge can change a row; None without one."""
         if self.model is None:
-            return None
+            return None, {}
         from evalgate.authored import Problems, load_settings
         from evalgate.corpus.rewriting import Rewriter
         from evalgate.corpus.synthesis_corpus import clinical_terms
@@ -103,6 +124,7 @@ class _Order(NamedTuple):
         settings = load_settings(self.root / "evalgate.toml", self.root, problems)
         problems.raise_if_any()
         assert settings is not None
+        verifier = self._verifier(stack, self.model, tasks)
         rewriter = Rewriter(
             self.model,
             settings.model(self.model),
@@ -110,8 +132,24 @@ class _Order(NamedTuple):
             seed=self.seed,
             terms=clinical_terms(),
             told=_Told(f"{self.model} told", "texts of this block"),
+            second=verifier,
         )
-        return stack.enter_context(rewriter)
+        judged = verifier.arguments if verifier else {}
+        return stack.enter_context(rewriter), {**rewriter.arguments, **judged}
+
+    def _verifier(
+        self, stack: ExitStack, generator: str, tasks: Collection[str]
+    ) -> Verifier | None:
+        """The judge, served until `stack` closes; None without one."""
+        if self.judge is None:
+            return None
+        from evalgate.gate.synthesis_judge import Verifier, admitted
+        from evalgate.suite import load_project
+
+        project = load_project(self.root)
+        judge, bars = admitted(project, self.judge, generator, self.criteria, tasks)
+        told = _Told(f"{self.judge} gave", "verdicts on this block")
+        return stack.enter_context(Verifier(project, judge, bars, told=told))
 
 
 def _made(
@@ -136,9 +174,9 @@ def _made(
         "templates": {m.task: m.template for m in found},
         "prompts": {m.task: m.prompt.digest for m in found},
     }
-    rewriter = order.rewriter(stack)
+    rewriter, told_by = order.rewriter(stack, chosen)
     if rewriter is not None:
-        arguments |= {"share": share, **rewriter.arguments}
+        arguments |= {"share": share, **told_by}
     writer = order.writer(stack, arguments)
     write_made(
         writer,
@@ -161,10 +199,10 @@ def _derived(stack: ExitStack, order: _Order, parent: Path) -> Writer:
     from evalgate.corpus.synthesis_vendor import admitted, derived
 
     base = admitted(parent, order.root, on=dt.datetime.now().astimezone().date())
-    rewriter = order.rewriter(stack)
+    rewriter, told_by = order.rewriter(stack, base.tasks)
     assert rewriter is not None
     arguments = {"rows": order.rows, "seed": order.seed, "from": base.digest}
-    writer = order.writer(stack, {**arguments, **rewriter.arguments})
+    writer = order.writer(stack, {**arguments, **told_by})
     examples = derived(parent, order.rows, seed=order.seed, rewriter=rewriter)
     write_derived(writer, examples, rewriter)
     return writer

@@ -68,10 +68,14 @@ class Rewritten(Record, kw_only=True):
     dropped: dict[str, int]
 
 
+Second = Callable[[Sequence[Example]], Sequence[Example | str]]
+"""A verifier after code: of examples, each as it is kept, or why it is dropped."""
+
+
 class Rewriter:
     """A context manager that holds the model's server. `told(task, done, total)` is called as answers of a block come.
 
-    Raises on entry what `models.identify` and `models.serving` raise.
+    `second` is asked about what code has passed. Raises on entry what `models.identify` and `models.serving` raise.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Rewriter:
         seed: int,
         terms: frozenset[str] = frozenset(),
         told: Callable[[str, int, int], None] | None = None,
+        second: Second | None = None,
     ) -> None:
         from evalgate.models import identify
 
@@ -90,10 +95,11 @@ class Rewriter:
         self.terms = terms
         self.chosen: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
-        self.dropped: dict[str, Counter[Reason]] = {}
+        self.dropped: dict[str, Counter[str]] = {}
         self._place = (name, spec, root)
         self._seed = seed
         self._told = told
+        self._second = second
         self._stack = ExitStack()
         self._server: Server | None = None
         self._seen: set[bytes] = set()
@@ -138,11 +144,14 @@ class Rewriter:
     def retell(self, examples: Sequence[Example]) -> list[Example | None]:
         """Each example told anew, with made_by and checks; None where what the model wrote was dropped.
 
-        Raises what `models.ask_all` raises, IntegrityError (EG351: the server read another prompt).
+        Raises what `models.ask_all` and `second` raise, IntegrityError (EG351: the server read another prompt).
         """
+        told = [
+            text.reason if isinstance(text, _Dropped) else self._verified(example, text)
+            for example, text in zip(examples, self._asked(examples), strict=True)
+        ]
         found: list[Example | None] = []
-        for example, text in zip(examples, self._asked(examples), strict=True):
-            new = text.reason if isinstance(text, _Dropped) else self._judged(example, text)
+        for example, new in zip(examples, self._passed(told), strict=True):
             self.chosen[example.task] += 1
             if isinstance(new, Example):
                 self.kept[example.task] += 1
@@ -152,7 +161,14 @@ class Rewriter:
                 found.append(None)
         return found
 
-    def _judged(self, example: Example, text: str) -> Example | Reason:
+    def _passed(self, told: Sequence[Example | Reason]) -> Sequence[Example | str]:
+        """Of what code has passed, what the second verifier passes, too."""
+        if self._second is None:
+            return told
+        judged = iter(self._second([new for new in told if isinstance(new, Example)]))
+        return [next(judged) if isinstance(new, Example) else new for new in told]
+
+    def _verified(self, example: Example, text: str) -> Example | Reason:
         source = source_of(example)
         assert source is not None
         facts = Facts(

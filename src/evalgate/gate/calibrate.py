@@ -39,12 +39,7 @@ def calibrate(
     judged = judged_suites(project)
     chosen = [name for name in judged if not suites or name in suites]
     if not chosen:
-        raise UsageError(
-            f"found no judged row {f'of {suites[0]} ' if suites else ''}in gate.toml, expected one with judge = "
-            '"calibrated". Add it: docs/judges.md.',
-            where="gate.toml",
-            code="EG666",
-        )
+        raise _nothing_judged(suites[0] if suites else "")
     candidate = identify_model(project, model)
     judge = identify_judge(project, [candidate])
     assert judge is not None
@@ -53,6 +48,31 @@ def calibrate(
     if again:
         ask_again(project, asked, judge, progress=progress)
     return [_table(project, project.suites[n], asked, candidate, judge) for n in chosen]
+
+
+def recomputed(
+    project: Project, table: Qualification, beside: Sequence[ModelIdentity]
+) -> Qualification:
+    """A kept table made again from the labels and verdicts that are on disk now: what its file says is not believed.
+
+    Nobody is asked: verdicts that are missing count as void. `beside`: whom the judge must be no kin of, next to the
+    candidate whose answers were labelled. Raises UsageError (EG661 to EG664, EG666, EG667), IntegrityError (an edited run).
+    """
+    candidate = identify_model(project, table.candidate.name if table.candidate else None)
+    judge = identify_judge(project, [candidate, *beside])
+    if judge is None or table.suite not in judged_suites(project):
+        raise _nothing_judged(table.suite)
+    asked = _asked(project, candidate, [table.suite])
+    return _table(project, project.suites[table.suite], asked, candidate, judge)
+
+
+def _nothing_judged(suite: str) -> UsageError:
+    return UsageError(
+        f"found no judged row {f'of {suite} ' if suite else ''}in gate.toml, expected one with judge = "
+        '"calibrated". Add it: docs/judges.md.',
+        where="gate.toml",
+        code="EG666",
+    )
 
 
 def _asked(project: Project, candidate: ModelIdentity, suites: Sequence[str]) -> AskedModel:
